@@ -1,0 +1,52 @@
+import { bytesOf, type Dtype, type HostArray, type HostTensor } from "./dtype.js";
+import type { OpDeclaration } from "./define-op.js";
+import { ArgumentError, ShapeError } from "./errors.js";
+import { checkShape, elementsOf, type Shape } from "./shape.js";
+import { currentLayer, Tensor } from "./tensor.js";
+
+const source = (name: string): OpDeclaration => ({
+  name,
+  shape: (_, attributes) => attributes.shape,
+  dtype: (_, attributes) => attributes.dtype,
+  examples: [],
+});
+
+/** The three kinds of leaves: what a call is given, what never changes, what a step may assign. */
+export const inputSource: OpDeclaration = source("input");
+export const constantSource: OpDeclaration = source("constant");
+export const variableSource: OpDeclaration = source("variable");
+
+/** A placeholder that each run fills; `name` is the key in the object that the compiled function is called with. */
+export function input(name: string, shape: Shape, dtype: Dtype = "f32"): Tensor {
+  return new Tensor(inputSource, [], { name }, checkShape("input", shape), dtype, currentLayer());
+}
+
+/** A value fixed when the program is compiled. A bare number is an f32 scalar. */
+export function constantOf(value: number | HostTensor): Tensor {
+  if (typeof value === "number") {
+    const data = Float32Array.of(value);
+    return new Tensor(constantSource, [], { data }, [], "f32", "");
+  }
+  checkHostTensor("constant", value);
+  return new Tensor(constantSource, [], { data: value.data }, value.shape, value.dtype, currentLayer());
+}
+
+const arrayKinds: Record<string, string> = { f32: "Float32Array", i32: "Int32Array" };
+
+/** Shape, dtype and length of host data agree; throws otherwise. */
+export function checkHostTensor(what: string, value: HostTensor): void {
+  checkShape(what, value.shape);
+  const kind = arrayKinds[value.dtype] ?? "Uint8Array";
+  const name = Object.prototype.toString.call(value.data).slice(8, -1);
+  if (name !== kind) {
+    throw new ArgumentError(`${what} of dtype ${value.dtype} can't hold a ${name}`, { want: `a ${kind}`, got: name });
+  }
+  const bytes = bytesOf(value.dtype, elementsOf(value.shape));
+  if ((value.data as HostArray).byteLength !== bytes) {
+    throw new ShapeError({
+      op: what,
+      want: `${elementsOf(value.shape)} values for its shape`,
+      got: { shape: [...value.shape], values: value.data.length },
+    });
+  }
+}

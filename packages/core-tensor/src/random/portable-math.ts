@@ -1,9 +1,9 @@
 // `Math.log`, `Math.sin` and `Math.cos` differ between engines in the last bit. These use + − · / and bits alone, which IEEE 754
 // fixes, so they give the same bits everywhere. Polynomials and reduction are those of fdlibm (Sun Microsystems, 1993).
 
-const LN2_HIGH = 6.9314718036912381649e-1;
-const LN2_LOW = 1.90821492927058770002e-10;
-const SQRT_HALF = 0.7071067811865476;
+const LN2_HIGH = 0.6931471803691238;
+const LN2_LOW = 1.9082149292705877e-10;
+const SQRT_HALF = Math.SQRT1_2;
 const QUARTER_TURN = 1.5707963267948966; // π / 2
 
 const scratch = new DataView(new ArrayBuffer(8)); // written and read within one call
@@ -29,11 +29,8 @@ export function portableLog(x: number): number {
   const s = f / (2 + f);
   const z = s * s;
   const w = z * z;
-  const even = w * (3.999999999940941908e-1 + w * (2.222219843214978396e-1 + w * 1.531383769920937332e-1));
-  const odd =
-    z *
-    (6.66666666666673513e-1 +
-      w * (2.857142874366239149e-1 + w * (1.818357216161805012e-1 + w * 1.479819860511658591e-1)));
+  const even = w * (0.3999999999940942 + w * (0.22222198432149784 + w * 0.15313837699209373));
+  const odd = z * (0.6666666666666735 + w * (0.2857142874366239 + w * (0.1818357216161805 + w * 0.14798198605116586)));
   const halfSquare = 0.5 * f * f;
   return exponent * LN2_HIGH - (halfSquare - (s * (halfSquare + odd + even) + exponent * LN2_LOW) - f);
 }
@@ -41,23 +38,23 @@ export function portableLog(x: number): number {
 function sinNearZero(x: number): number {
   const z = x * x;
   const tail =
-    8.33333333332248946124e-3 +
+    0.00833333333332249 +
     z *
-      (-1.98412698298579493134e-4 +
-        z * (2.75573137070700676789e-6 + z * (-2.50507602534068634195e-8 + z * 1.58969099521155010221e-10)));
-  return x + z * x * (-1.66666666666666324348e-1 + z * tail);
+      (-0.0001984126982985795 +
+        z * (0.0000027557313707070068 + z * (-2.5050760253406863e-8 + z * 1.58969099521155e-10)));
+  return x + z * x * (-0.16666666666666632 + z * tail);
 }
 
 function cosNearZero(x: number): number {
   const z = x * x;
   const tail =
     z *
-    (4.16666666666666019037e-2 +
+    (0.0416666666666666 +
       z *
-        (-1.38888888888741095749e-3 +
+        (-0.001388888888887411 +
           z *
-            (2.48015872894767294178e-5 +
-              z * (-2.75573143513906633035e-7 + z * (2.0875723212981748279e-9 + z * -1.13596475577881948265e-11)))));
+            (0.00002480158728947673 +
+              z * (-2.7557314351390663e-7 + z * (2.087572321298175e-9 + z * -1.1359647557788195e-11)))));
   const half = 0.5 * z;
   const near = 1 - half;
   return near + (1 - near - half + z * tail);

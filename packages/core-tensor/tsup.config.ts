@@ -1,8 +1,10 @@
 import { defineConfig } from "tsup";
 import { libraryBuild } from "../../tsup.base.js";
 
-export default defineConfig(libraryBuild({
-  index: "src/index.ts",
-  "storage/index": "src/storage/index.ts",
-  "storage/browser": "src/storage/browser.ts",
-}));
+export default defineConfig(
+  libraryBuild({
+    index: "src/index.ts",
+    "storage/index": "src/storage/index.ts",
+    "storage/browser": "src/storage/browser.ts",
+  }),
+);

@@ -5,7 +5,11 @@ import { runInstalled } from "./run-program.mjs";
 const checks = [
   { name: "format and lint (biome)", script: "@biomejs/biome/bin/biome", args: ["check", "--error-on-warnings", "."] },
   { name: "types (tsc)", script: "typescript/bin/tsc", args: ["--project", "tsconfig.json", "--pretty"] },
-  { name: "dead exports and dependencies (knip)", script: "knip/bin/knip.js", args: ["--no-progress"] },
+  {
+    name: "dead exports and dependencies (knip)",
+    script: "knip/bin/knip.js",
+    args: ["--no-progress", "--no-config-hints"],
+  },
 ];
 
 /** Runs every check, also after a failure, and resolves to the names of those that failed. */

@@ -1,0 +1,111 @@
+import { defineOp, type Op, type Values } from "../graph/define-op.js";
+import type { Dtype } from "../graph/dtype.js";
+import { AccumulatorError, DtypeError, ShapeError } from "../graph/errors.js";
+import type { Shape } from "../graph/shape.js";
+import { type CodeFormat, largestInteger } from "../packed/code-format.js";
+import { packFields, unpackFields } from "../packed/pack-codes.js";
+import { completeConv2d, type Conv2dOptions, conv2dShape, forEachTapRow } from "./conv2d.js";
+
+export interface CodesOptions {
+  readonly format: CodeFormat;
+}
+
+const packedDtype = ({ bits }: CodeFormat): Dtype => `p${bits}` as Dtype;
+
+/** Whole numbers of a format, held in f32, into packed fields: field = (integer − offset) / step. Any shape. */
+export const packCodes: Op<1, CodesOptions> = defineOp({
+  name: "packCodes",
+  arity: 1,
+  shape: ([x]) => x,
+  dtype: ([x], { format }) => {
+    if (x !== "f32") throw new DtypeError({ op: "packCodes", want: "codes held in f32", got: x });
+    return packedDtype(format);
+  },
+  reference: (out, [x], { format }) => {
+    const fields = Array.from(x.data as Float32Array, (code) => (code - format.offset) / format.step);
+    out.data.set(packFields(fields, format.bits));
+  },
+  examples: [],
+});
+
+/** Packed fields back into whole numbers held in f32. */
+export const unpackCodes: Op<1, CodesOptions> = defineOp({
+  name: "unpackCodes",
+  arity: 1,
+  shape: ([x]) => x,
+  dtype: ([x], { format }) => {
+    if (x !== packedDtype(format)) {
+      throw new DtypeError({ op: "unpackCodes", want: `codes packed as ${packedDtype(format)}`, got: x });
+    }
+    return "f32";
+  },
+  reference: (out, [x], { format }) => {
+    const fields = unpackFields(x.data as Uint8Array, format.bits, out.data.length);
+    for (let i = 0; i < fields.length; i++) out.data[i] = format.offset + format.step * fields[i];
+  },
+  examples: [],
+});
+
+export interface Conv2dCodesOptions extends Conv2dOptions {
+  /** The format of the input codes, and of the weight codes. */
+  readonly x: CodeFormat;
+  readonly w: CodeFormat;
+}
+
+/** The largest magnitude that one sum of conv2dCodes can reach: K · max|w| · max|x|. */
+export function accumulatorBound(w: Shape, { x: xFormat, w: wFormat }: Pick<Conv2dCodesOptions, "x" | "w">): number {
+  return w[1] * w[2] * w[3] * largestInteger(wFormat) * largestInteger(xFormat);
+}
+
+/** Whole numbers of fields, or of codes that are held as they are. */
+function integers({ data, dtype, shape }: Values, format: CodeFormat): Float64Array | Float32Array {
+  if (dtype === "f32") return data as Float32Array;
+  const elements = shape.reduce((product, size) => product * size, 1);
+  const fields = dtype === "u8" ? data : unpackFields(data as Uint8Array, format.bits, elements);
+  return Float64Array.from(fields as Uint8Array, (field) => format.offset + format.step * field);
+}
+
+/**
+ * Convolution of integer codes, exact: y[n, m, i, j] = Σ w · x over the taps inside x. Padded taps count nothing, also
+ * where the codes have no 0.
+ *
+ * Two forms with the same numbers. Fake quantized: codes held in f32, x [N, C, H, W] and w [M, C/groups, R, S] → f32,
+ * exact below 2²⁴. Packed: x as u8 fields, w as packed fields → i32, exact below 2³¹.
+ *
+ * @throws {AccumulatorError} when K · max|w| · max|x| does not fit the sum
+ */
+export const conv2dCodes: Op<2, Conv2dCodesOptions> = defineOp({
+  name: "conv2dCodes",
+  arity: 2,
+  normalise: (attributes) => ({ ...completeConv2d("conv2dCodes", attributes), x: attributes.x, w: attributes.w }),
+  shape: ([x, w], attributes) => {
+    const shape = conv2dShape("conv2dCodes", x, w, attributes);
+    const bound = accumulatorBound(w, attributes);
+    if (bound >= 2 ** 31) {
+      throw new AccumulatorError(`conv2dCodes could sum up to ${bound}`, {
+        op: "conv2dCodes",
+        want: "K · max|w| · max|x| below 2³¹",
+        hint: "split the channels into groups and add the results",
+      });
+    }
+    return shape;
+  },
+  dtype: ([x, w], attributes) => {
+    if (x === "f32" && w === "f32") return "f32";
+    if (x === "u8" && w === packedDtype(attributes.w)) return "i32";
+    throw new DtypeError({ op: "conv2dCodes", want: `f32 and f32, or u8 and ${packedDtype(attributes.w)}`, got: { x, w } });
+  },
+  reference: (out, [x, w], attributes) => {
+    const xs = integers(x, attributes.x);
+    const ws = integers(w, attributes.w);
+    const step = attributes.stride[1];
+    const sums = out.dtype === "i32" ? (out.data.fill(0) as Int32Array) : new Float64Array(out.data.length);
+    forEachTapRow(x.shape, w.shape, out.shape, attributes, (to, from, wAt, count) => {
+      const weight = ws[wAt];
+      if (weight === 0) return;
+      for (let i = 0; i < count; i++) sums[to + i] += weight * xs[from + i * step];
+    });
+    if (sums !== out.data) out.data.set(sums);
+  },
+  examples: [],
+});

@@ -1,0 +1,88 @@
+import { defineOp, type Op, type OpDeclaration, type OpExample, type Values } from "../graph/define-op.js";
+import type { Dtype, HostArray } from "../graph/dtype.js";
+import { DtypeError } from "../graph/errors.js";
+import { broadcastShapes, elementsOf, type Shape, sameShape, stridesOf } from "../graph/shape.js";
+import type { Attributes } from "../graph/tensor.js";
+
+export interface ElementwiseDeclaration<N extends number> extends Pick<OpDeclaration, "normalise" | "gradient" | "dtype" | "isStraightThrough"> {
+  readonly name: string;
+  readonly arity: N;
+  /** The value of one element from those of the operands; absent ones are 0. */
+  readonly apply: (a: number, b: number, c: number, attributes: Attributes) => number;
+  /** Numbers that a fused pass needs beside the operands, in the order of its kernel. */
+  readonly immediates?: (attributes: Attributes) => readonly number[];
+  /** Result is bool: 1 or 0. */
+  readonly isComparison?: boolean;
+  readonly examples?: readonly OpExample[];
+  readonly range?: readonly [number, number];
+  readonly kinks?: readonly number[];
+  readonly exampleAttributes?: Attributes;
+}
+
+/** Element strides of an operand seen in `shape`: 0 along every axis that it stretches over. */
+export function broadcastStrides(operand: Shape, shape: Shape): number[] {
+  const own = stridesOf(operand);
+  const offset = shape.length - operand.length;
+  return shape.map((_, axis) => (axis < offset || operand[axis - offset] === 1 ? 0 : own[axis - offset]));
+}
+
+/** Visits `shape` row-major and gives each visit the operands' element offsets. */
+function gather(operand: Values, shape: Shape): HostArray {
+  if (sameShape(operand.shape, shape)) return operand.data;
+  const elements = elementsOf(shape);
+  const strides = broadcastStrides(operand.shape, shape);
+  const out = new Float64Array(elements);
+  const index = new Array<number>(shape.length).fill(0);
+  let at = 0;
+  for (let i = 0; i < elements; i++) {
+    out[i] = operand.data[at];
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      at += strides[axis];
+      if (++index[axis] < shape[axis]) break;
+      at -= strides[axis] * shape[axis];
+      index[axis] = 0;
+    }
+  }
+  return out;
+}
+
+function f32Operands(name: string, isComparison: boolean) {
+  return (dtypes: readonly Dtype[]): Dtype => {
+    const [first] = dtypes;
+    const isIntegerArithmetic = first === "i32" && dtypes.every((dtype) => dtype === "i32");
+    if (!isIntegerArithmetic && dtypes.some((dtype) => dtype !== "f32")) {
+      throw new DtypeError({ op: name, want: "operands that are all f32, or all i32", got: dtypes });
+    }
+    return isComparison ? "bool" : first;
+  };
+}
+
+/**
+ * Declares an operation that makes each element of the result from one element of every operand. Operands broadcast:
+ * axes align at the right and size 1 stretches. A backend may fuse chains of them into one pass over memory.
+ */
+export function defineElementwise<N extends number, A = undefined>(declaration: ElementwiseDeclaration<N>): Op<N, A> {
+  const { name, arity, apply, range, kinks, exampleAttributes } = declaration;
+  const shared = { attributes: exampleAttributes, range, kinks };
+  const examples = declaration.examples ?? [
+    { ...shared, shapes: Array.from({ length: arity }, () => [3, 5]) },
+    { ...shared, shapes: Array.from({ length: arity }, (_, i) => (i === 0 ? [2, 3, 4] : i === 1 ? [3, 1] : [])) },
+  ];
+  return defineOp<N, A>({
+    name,
+    arity,
+    normalise: declaration.normalise,
+    shape: (shapes) => broadcastShapes(name, shapes),
+    dtype: declaration.dtype ?? f32Operands(name, declaration.isComparison ?? false),
+    gradient: declaration.gradient,
+    isStraightThrough: declaration.isStraightThrough,
+    elementwise: { code: name, immediates: declaration.immediates },
+    reference: (out, inputs, attributes) => {
+      const [a, b, c] = inputs.map((operand) => gather(operand, out.shape));
+      for (let i = 0; i < out.data.length; i++) {
+        out.data[i] = apply(a[i], b === undefined ? 0 : b[i], c === undefined ? 0 : c[i], attributes);
+      }
+    },
+    examples,
+  });
+}

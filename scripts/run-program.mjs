@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { constants } from "node:os";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -14,21 +15,22 @@ const environment = { ...process.env, TURBO_TELEMETRY_DISABLED: "1", DO_NOT_TRAC
  * Runs a program to its end and resolves to its exit code.
  *
  * @param options.quietOutput  its standard output goes to ours for errors, so that ours stays free for results
- * A Ctrl-C reaches the program by itself; we wait for it to finish what it saves.
+ * A Ctrl-C reaches the program by itself, as part of our group: we wait for it to finish what it saves. Other signals are passed on.
  */
 export function runProgram(command, args, { quietOutput = false, cwd = root, env = {} } = {}) {
-  const ignoreInterrupt = () => {};
-  process.on("SIGINT", ignoreInterrupt);
+  const child = spawn(command, args, {
+    cwd,
+    env: { ...environment, ...env },
+    stdio: ["inherit", quietOutput ? 2 : "inherit", "inherit"],
+    shell: process.platform === "win32" && command !== process.execPath, // npx and npm are batch files there
+  });
+  const waitForIt = () => {};
+  const passOn = (signal) => child.kill(signal);
+  process.on("SIGINT", waitForIt).on("SIGTERM", passOn);
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
-      cwd,
-      env: { ...environment, ...env },
-      stdio: ["inherit", quietOutput ? 2 : "inherit", "inherit"],
-      shell: process.platform === "win32" && !command.includes("node"), // npx is a batch file there
-    });
     child.on("error", reject);
-    child.on("close", (code, signal) => resolve(code ?? (signal === "SIGINT" ? 130 : 1)));
-  }).finally(() => process.off("SIGINT", ignoreInterrupt));
+    child.on("close", (code, signal) => resolve(code ?? 128 + constants.signals[signal]));
+  }).finally(() => process.off("SIGINT", waitForIt).off("SIGTERM", passOn));
 }
 
 /** Runs the pinned pnpm from the root of the workspace and resolves to its exit code. */

@@ -1,0 +1,22 @@
+// What storage offers in Node and in browsers alike.
+export type { Generation, GenerationContent } from "./checkpoint-folder.js";
+export { commitGeneration, openGeneration, removeUnreferenced } from "./checkpoint-folder.js";
+export type { Disk, DiskFile, EntryKind, EntryStatus, FolderEntry, OpenMode } from "./disk.js";
+export { folderOf, joinPath, nameOf } from "./disk.js";
+export { hasErrno } from "./disk-error.js";
+export type { DiskCall, Fault, FaultPlan } from "./disk-faults.js";
+export { parseFaultPlan } from "./disk-faults.js";
+export { checkEntryName } from "./entry-name.js";
+export type { JsonObject, JsonValue } from "./hostile-json.js";
+export { parseJson } from "./hostile-json.js";
+export type { MemoryDisk } from "./memory-disk.js";
+export { createMemoryDisk } from "./memory-disk.js";
+export type { DiskEvent, PowerCut } from "./power-cut.js";
+export { powerCuts, recordDisk } from "./power-cut.js";
+export type { ReservationListener } from "./reserve.js";
+export { checkReservation, onReserve, reserve } from "./reserve.js";
+export type { SafeTensor, SafeTensorDtype, SafeTensors } from "./safetensors.js";
+export { readSafetensors, typedData, writeSafetensors } from "./safetensors.js";
+export { sha256 } from "./sha256.js";
+export type { AppendLog, Storage } from "./storage.js";
+export { createStorage, removeStrayTemporaries } from "./storage.js";

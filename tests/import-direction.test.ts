@@ -24,6 +24,7 @@ const coreFolders = new Map<string, readonly string[]>([
   ["plan", ["graph"]],
   ["backends/js", ["plan", "ops", "packed", "graph", "random"]],
   ["backends/wasm", ["plan", "packed", "graph"]],
+  ["engine", ["graph", "packed", "random", "ops", "autograd", "plan", "backends/js", "backends/wasm"]], // puts them together
 ]);
 
 /** Files that put the folders together; they may import all of them, and only src/index.ts may import these. */

@@ -81,13 +81,6 @@ export type Op<N extends number, A = undefined> = ((...args: Arguments<N, A>) =>
   readonly declaration: OpDeclaration;
 };
 
-const declarations = new Map<string, OpDeclaration>();
-
-/** Every declared operation by name: what a stored graph may refer to, and what tests walk through. */
-export function declaredOps(): ReadonlyMap<string, OpDeclaration> {
-  return declarations;
-}
-
 function toTensor(value: TensorLike): Tensor {
   if (value instanceof Tensor) return value;
   if (value instanceof Variable) return value.tensor;
@@ -114,12 +107,8 @@ export function buildNode(
   return new Tensor(declaration, tensors, complete, shape, dtype, layer);
 }
 
-/** Declares an operation with `N` inputs and attributes `A`. The name must be new. */
+/** Declares an operation with `N` inputs and attributes `A`. */
 export function defineOp<N extends number, A = undefined>(declaration: OpDeclaration & { arity: N }): Op<N, A> {
-  if (declarations.has(declaration.name)) {
-    throw new GraphError(`an operation named "${declaration.name}" exists already`, { want: "a name of its own" });
-  }
-  declarations.set(declaration.name, declaration);
   const call = (...args: unknown[]): Tensor => {
     const inputs = args.slice(0, declaration.arity) as TensorLike[];
     if (inputs.length < declaration.arity || inputs.some((input) => !isTensorLike(input))) {

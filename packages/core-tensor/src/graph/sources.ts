@@ -1,4 +1,4 @@
-import { bytesOf, type Dtype, type HostArray, type HostTensor } from "./dtype.js";
+import { bytesOf, type Dtype, type HostTensor, isPacked } from "./dtype.js";
 import type { OpDeclaration } from "./define-op.js";
 import { ArgumentError, ShapeError } from "./errors.js";
 import { checkShape, elementsOf, type Shape } from "./shape.js";
@@ -31,21 +31,22 @@ export function constantOf(value: number | HostTensor): Tensor {
   return new Tensor(constantSource, [], { data: value.data }, value.shape, value.dtype, currentLayer());
 }
 
-const arrayKinds: Record<string, string> = { f32: "Float32Array", i32: "Int32Array" };
+const arrayKinds: Record<string, readonly string[]> = { f32: ["Float32Array", "Float64Array"], i32: ["Int32Array"] };
 
-/** Shape, dtype and length of host data agree; throws otherwise. */
+/** Shape, dtype and length of host data agree; throws otherwise. f32 values may come with float64 precision. */
 export function checkHostTensor(what: string, value: HostTensor): void {
   checkShape(what, value.shape);
-  const kind = arrayKinds[value.dtype] ?? "Uint8Array";
+  const kinds = arrayKinds[value.dtype] ?? ["Uint8Array"];
   const name = Object.prototype.toString.call(value.data).slice(8, -1);
-  if (name !== kind) {
-    throw new ArgumentError(`${what} of dtype ${value.dtype} can't hold a ${name}`, { want: `a ${kind}`, got: name });
+  if (!kinds.includes(name)) {
+    throw new ArgumentError(`${what} of dtype ${value.dtype} can't hold ${name}`, { want: kinds.join(" or "), got: name });
   }
-  const bytes = bytesOf(value.dtype, elementsOf(value.shape));
-  if ((value.data as HostArray).byteLength !== bytes) {
+  const elements = elementsOf(value.shape);
+  const length = isPacked(value.dtype) ? bytesOf(value.dtype, elements) : elements;
+  if (value.data.length !== length) {
     throw new ShapeError({
       op: what,
-      want: `${elementsOf(value.shape)} values for its shape`,
+      want: `${length} ${isPacked(value.dtype) ? "bytes" : "values"} for its shape`,
       got: { shape: [...value.shape], values: value.data.length },
     });
   }

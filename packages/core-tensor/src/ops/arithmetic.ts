@@ -93,7 +93,7 @@ export const select: Op<3> = defineElementwise({
 export const maximum: Op<2> = defineElementwise({
   name: "maximum",
   arity: 2,
-  apply: Math.max,
+  apply: (a, b) => Math.max(a, b),
   gradient: (dy, [a, b]) => {
     const takesA = greaterEqual(a, b);
     return [sumTo(select(takesA, dy, 0), a.shape), sumTo(select(takesA, 0, dy), b.shape)];
@@ -104,7 +104,7 @@ export const maximum: Op<2> = defineElementwise({
 export const minimum: Op<2> = defineElementwise({
   name: "minimum",
   arity: 2,
-  apply: Math.min,
+  apply: (a, b) => Math.min(a, b),
   gradient: (dy, [a, b]) => {
     const takesB = less(b, a);
     return [sumTo(select(takesB, 0, dy), a.shape), sumTo(select(takesB, dy, 0), b.shape)];

@@ -1,6 +1,6 @@
 import { defineOp, type Op, type Values } from "../graph/define-op.js";
 import type { Dtype } from "../graph/dtype.js";
-import { AccumulatorError, DtypeError, ShapeError } from "../graph/errors.js";
+import { AccumulatorError, DtypeError } from "../graph/errors.js";
 import type { Shape } from "../graph/shape.js";
 import { type CodeFormat, largestInteger } from "../packed/code-format.js";
 import { packFields, unpackFields } from "../packed/pack-codes.js";

@@ -167,9 +167,9 @@ export const zeroPad: Op<1, { before: readonly number[]; after: readonly number[
   examples: [{ shapes: [[2, 3]], attributes: { before: [1, 0], after: [0, 2] } }],
 });
 
-const concatDeclaration: OpDeclaration & { arity: number } = {
+/** Any number of inputs; the function below is how callers build it. */
+export const concatDeclaration: OpDeclaration = {
   name: "concat",
-  arity: 2,
   normalise: ({ axis }, [first]) => ({ axis: normaliseAxis("concat", axis, first.length) }),
   shape: (shapes, { axis }) => {
     const [first] = shapes;
@@ -203,7 +203,6 @@ const concatDeclaration: OpDeclaration & { arity: number } = {
     { shapes: [[2, 3], [1, 3]], attributes: { axis: 0 } },
   ],
 };
-defineOp<2, { axis: number }>(concatDeclaration);
 
 /** Tensors one behind the other along `axis`; all other sizes equal, one dtype. Gradient: dy cut into the same pieces. */
 export function concat(tensors: readonly TensorLike[], { axis }: { axis: number }): Tensor {

@@ -5,6 +5,14 @@ import { divide, greater, multiply, negate, select, subtract } from "./arithmeti
 import { defineElementwise } from "./elementwise-op.js";
 import { sumTo } from "./sum.js";
 
+/** x as it is, in a buffer of its own. */
+export const copy: Op<1> = defineElementwise({
+  name: "copy",
+  arity: 1,
+  apply: (x) => x,
+  gradient: (dy) => [dy],
+});
+
 /** |x|. Gradient: dy · sign(x), and 0 at 0. */
 export const abs: Op<1> = defineElementwise({
   name: "abs",

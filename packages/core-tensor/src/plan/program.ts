@@ -1,4 +1,4 @@
-import type { Dtype } from "../graph/dtype.js";
+import type { Dtype, HostArray } from "../graph/dtype.js";
 import type { OpDeclaration } from "../graph/define-op.js";
 import type { Shape } from "../graph/shape.js";
 import type { Attributes } from "../graph/tensor.js";
@@ -13,8 +13,28 @@ export interface Buffer {
   readonly dtype: Dtype;
   readonly bytes: number;
   readonly region: "resident" | "scratch";
-  /** Bytes from the start of the region's base; set by the memory plan (scratch) or by the engine; −1 before. */
+  /** Bytes from the start of the region; −1 before the memory plan (scratch) or the engine (resident) has set it. */
+  readonly offset: number;
+}
+
+/** Where a value lies; shared by its views and by values that take turns in one place. */
+export interface Place {
   offset: number;
+}
+
+/** A buffer whose place is decided after it is made. */
+export class PlannedBuffer implements Buffer {
+  constructor(
+    readonly shape: Shape,
+    readonly dtype: Dtype,
+    readonly bytes: number,
+    readonly region: Buffer["region"],
+    readonly place: Place = { offset: -1 },
+  ) {}
+
+  get offset(): number {
+    return this.place.offset;
+  }
 }
 
 /**
@@ -51,8 +71,10 @@ export interface Call {
 export interface Program {
   readonly inputs: ReadonlyMap<string, Buffer>;
   readonly outputs: readonly Buffer[];
-  readonly constants: readonly { readonly buffer: Buffer; readonly data: Uint8Array }[];
-  readonly variables: ReadonlyMap<Variable, Buffer>;
+  readonly constants: readonly { readonly buffer: PlannedBuffer; readonly data: HostArray }[];
+  readonly variables: ReadonlyMap<Variable, PlannedBuffer>;
+  /** Results of calls that run once; the engine places them. */
+  readonly computedOnce: readonly PlannedBuffer[];
   /** Copies of the last phase: computed value → variable. */
   readonly assignments: readonly { readonly variable: Variable; readonly from: Buffer; readonly to: Buffer; readonly layer: string }[];
   readonly calls: readonly Call[];

@@ -90,4 +90,7 @@ export {
 } from "./ops/unary.js";
 export { codeFormat, largestInteger } from "./packed/code-format.js";
 export { packFields, unpackFields } from "./packed/pack-codes.js";
+
+export type { StoredGraph, StoredNode } from "./stored-graph/stored-graph.js";
+export { restoreGraph, storeGraph } from "./stored-graph/stored-graph.js";
 export * from "./random/index.js";

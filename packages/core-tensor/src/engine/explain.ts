@@ -1,3 +1,4 @@
+import type { Attributes } from "../graph/tensor.js";
 import type { LoadedProgram } from "../plan/backend.js";
 import type { Program } from "../plan/program.js";
 
@@ -5,6 +6,7 @@ export interface ExplainedCall {
   readonly op: string;
   readonly layer: string;
   readonly shape: readonly number[];
+  readonly attributes: Attributes;
   readonly kernel: string;
   readonly reason: string;
   readonly once: boolean;
@@ -29,9 +31,10 @@ export interface Explanation {
 }
 
 export function explainProgram(inputs: string, program: Program, { choices }: LoadedProgram): ExplainedProgram {
-  const calls = program.calls.map(({ op, layer, outputs, once }, i) => ({
+  const calls = program.calls.map(({ op, layer, attributes, outputs, once }, i) => ({
     op: op.name,
     layer,
+    attributes,
     shape: outputs[0].shape,
     ...choices[i],
     once,

@@ -1,0 +1,82 @@
+import {
+  bytesOf,
+  elementsOf,
+  FileFormatError,
+  type HostTensor,
+  rewrite,
+  restoreGraph,
+  type StoredGraph,
+  storeGraph,
+  type Tensor,
+  topologicalOrder,
+} from "@lowbit/core-tensor";
+import type { Model } from "@lowbit/nn";
+import type { Quantization } from "./quantization.js";
+
+/** A converted network: a frozen graph with packed weights and integer kernels. It has no variables to train. */
+export interface PackedModel extends Model {
+  readonly quantization: Quantization;
+  /** The graph for a batch of one; its input is named "images". */
+  readonly output: Tensor;
+  /** Bytes of all its tensors. */
+  readonly packedBytes: number;
+  /** Bytes that the variables it was made of took in fp32. */
+  readonly latentBytes: number;
+}
+
+export type PackedParts = Pick<PackedModel, "name" | "options" | "inputShape" | "quantization" | "latentBytes" | "output">;
+
+export function packedModel(parts: PackedParts): PackedModel {
+  const constants = topologicalOrder([parts.output]).filter(({ op, shape }) => op.name === "constant" && shape.length > 0);
+  return {
+    ...parts,
+    variables: [],
+    packedBytes: constants.reduce((sum, { dtype, shape }) => sum + bytesOf(dtype, elementsOf(shape)), 0),
+    forward: (x) => rewrite([parts.output], (node) => (node.op.name === "input" ? x : undefined))[0],
+  };
+}
+
+/** What a folder keeps of a packed model: JSON, and its tensors by name. */
+export interface StoredPackedModel {
+  readonly kind: "lowbit-packed";
+  readonly version: 1;
+  readonly name: string;
+  readonly options: Model["options"];
+  readonly inputShape: readonly number[];
+  readonly latentBytes: number;
+  readonly quantization: Quantization;
+  readonly graph: StoredGraph;
+}
+
+export function storePackedModel(model: PackedModel): { json: StoredPackedModel; tensors: Map<string, HostTensor> } {
+  const { name, options, inputShape, latentBytes, quantization } = model;
+  const { graph, tensors } = storeGraph({ logits: model.output });
+  const json = { kind: "lowbit-packed", version: 1, name, options, inputShape, latentBytes, quantization, graph } as const;
+  return { json, tensors };
+}
+
+/**
+ * Builds a stored packed model again.
+ *
+ * @throws {FileFormatError} when the JSON is of another kind or version, or its graph does not hold together
+ */
+export function restorePackedModel(
+  json: StoredPackedModel,
+  tensors: ReadonlyMap<string, HostTensor>,
+  { file = "manifest.json" }: { file?: string } = {},
+): PackedModel {
+  if (json?.kind !== "lowbit-packed" || json.version !== 1) {
+    throw new FileFormatError("this is no packed network of a version that can be read", {
+      where: file,
+      want: 'kind "lowbit-packed", version 1',
+      got: `${json?.kind} ${json?.version}`,
+    });
+  }
+  const { inputs, outputs } = restoreGraph(json.graph, tensors, { batch: 1, file });
+  const images = inputs.get("images");
+  if (!images || !outputs.logits || inputs.size !== 1 || images.shape.slice(1).join() !== json.inputShape?.join()) {
+    throw new FileFormatError("the packed network's graph does not go from images to logits", { where: file });
+  }
+  const { name, options, inputShape, latentBytes, quantization } = json;
+  return packedModel({ name, options, inputShape, latentBytes, quantization, output: outputs.logits });
+}

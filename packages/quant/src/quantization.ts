@@ -1,0 +1,155 @@
+import { type HostTensor, input, type Tensor, type Variable } from "@lowbit/core-tensor";
+import { ConfigurationError, createEngine, divide } from "@lowbit/core-tensor";
+import type { Model } from "@lowbit/nn";
+import type { Quantizer } from "./define-quantizer.js";
+import type { Scheme } from "./define-scheme.js";
+import { findLayers, type WeightedLayer } from "./find-layers.js";
+import { parsePrecision } from "./precision.js";
+
+/** A quantizer with its options by name: what a checkpoint stores, and what a registry turns into code again. */
+export interface ChosenQuantizer {
+  readonly quantizer: string;
+  readonly version: number;
+  readonly options: unknown;
+}
+
+/** What one layer's edges go through; a slot that is absent stays fp32. */
+export interface LayerQuantization {
+  readonly layer: string;
+  readonly weight?: ChosenQuantizer & {
+    /** The constant g of a static grid: w is quantized as g · q(w / g). 1 is the quantizer as printed. */
+    readonly gain: number;
+  };
+  readonly input?: ChosenQuantizer;
+}
+
+/** How a model is quantized, as plain JSON. */
+export interface Quantization {
+  readonly scheme: string;
+  readonly schemeVersion: number;
+  readonly precision: string;
+  readonly layers: readonly LayerQuantization[];
+}
+
+export interface QuantizationOptions {
+  /** "w2a2": bits of weights and of layer inputs; 32 leaves a side alone; "fp32" both. */
+  readonly precision: string;
+  readonly scheme: Scheme;
+  /** Quantize the first or the last layer too; both stay fp32 where absent. */
+  readonly firstLayer?: boolean;
+  readonly lastLayer?: boolean;
+  /**
+   * The constant g of static weight grids: "auto" is 2 · std(w) of the layer as it is now, so that weights of a usual
+   * initialisation use all levels; a number is taken for every layer, 1 for the formula as printed.
+   */
+  readonly gain?: "auto" | number;
+  /** The values of a weight now; its initial ones where absent. */
+  readonly read?: (variable: Variable) => Promise<HostTensor>;
+  /** Told what may go wrong: a layer whose codes are all 0, a network in which nothing was quantized. */
+  readonly warn?: (message: string) => void;
+}
+
+/** The standard deviation, in float64. */
+function deviationOf({ data }: HostTensor): number {
+  const values = Array.from(data);
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
+}
+
+const initialOf = async ({ dtype, shape, initial }: Variable): Promise<HostTensor> => ({ dtype, shape, data: initial });
+
+/**
+ * Decides for every layer of a model which quantizer its weight and its input go through, as plain JSON.
+ *
+ * First layers (those that read the model's input) and last ones stay fp32 unless told otherwise.
+ *
+ * @throws {ConfigurationError} for a precision that the scheme has not, or a gain that is no positive number
+ */
+export async function planQuantization(model: Model, options: QuantizationOptions): Promise<Quantization> {
+  const { scheme, gain = "auto", read = initialOf, warn = () => undefined } = options;
+  const bits = parsePrecision(options.precision);
+  if (gain !== "auto" && !(Number.isFinite(gain) && gain > 0)) {
+    throw new ConfigurationError(`gain ${gain} is no scale`, { where: "gain", want: '"auto" or a number above 0' });
+  }
+  const output = model.forward(input("images", [1, ...model.inputShape]), { training: false });
+  const layers: LayerQuantization[] = [];
+  for (const layer of findLayers(output)) {
+    if ((layer.isFirst && !options.firstLayer) || (layer.isLast && !options.lastLayer)) continue;
+    const weight = await chooseWeight(layer, scheme, bits.weightBits, gain, read);
+    const chosen =
+      bits.inputBits === 32 ? undefined : scheme.choose("input", { bits: bits.inputBits, signed: !layer.readsUnsigned });
+    if (weight) await warnOfDeadLayer(layer, weight.quantizer, weight.entry, read, warn);
+    const entry = { ...(weight && { weight: weight.entry }), ...(chosen && { input: describe(chosen) }) };
+    if (weight || chosen) layers.push({ layer: layer.name, ...entry });
+  }
+  if (layers.length === 0 && (bits.weightBits < 32 || bits.inputBits < 32)) {
+    warn(`nothing was quantized: ${model.name} has no layer between its first and its last`);
+  }
+  return { scheme: scheme.name, schemeVersion: scheme.version, precision: options.precision, layers };
+}
+
+const describe = ({ quantizer, options }: { quantizer: Quantizer; options: unknown }): ChosenQuantizer => ({
+  quantizer: quantizer.name,
+  version: quantizer.version,
+  options,
+});
+
+async function chooseWeight(
+  layer: WeightedLayer,
+  scheme: Scheme,
+  bits: number,
+  gain: "auto" | number,
+  read: (variable: Variable) => Promise<HostTensor>,
+) {
+  const chosen = bits === 32 ? undefined : scheme.choose("weight", { bits, signed: true });
+  if (!chosen) return undefined;
+  const isStatic = chosen.quantizer.scale(chosen.options).kind === "constant";
+  const automatic = async () => Math.fround(2 * deviationOf(await read(layer.weight))) || 1;
+  const own = !isStatic ? 1 : gain === "auto" ? await automatic() : Math.fround(gain);
+  return { quantizer: chosen.quantizer, entry: { ...describe(chosen), gain: own } };
+}
+
+/** A residual block whose convolutions are all 0 gets no gradient and stays dead: better said before hours of training. */
+async function warnOfDeadLayer(
+  layer: WeightedLayer,
+  quantizer: Quantizer,
+  { options, gain }: { options: unknown; gain: number },
+  read: (variable: Variable) => Promise<HostTensor>,
+  warn: (message: string) => void,
+): Promise<void> {
+  const engine = await createEngine({ backend: "js" });
+  const weights = await read(layer.weight);
+  const { codes } = await engine.compile(({ w }: { w: Tensor }) => ({ codes: weightCodes(quantizer, w, options, gain).codes }))({
+    w: { ...weights, data: weights.data },
+  });
+  await engine.close();
+  if (codes.data.length > 0 && codes.data.every((code) => code === 0)) {
+    warn(`all weights of layer "${layer.name}" fall on code 0: it passes nothing on and gets no gradient; a smaller gain would wake it`);
+  }
+}
+
+/** Levels of a weight, its codes and the scale that joins them: level = scale · code, scale as a number or a tensor. */
+export function weightCodes(quantizer: Quantizer, w: Tensor, options: unknown, gain: number) {
+  const scaled = gain === 1 ? w : divide(w, gain);
+  const scale = scaleOf(quantizer, scaled, options);
+  const levels = quantizer.fakeQuantize(scaled, options, scale.tensor);
+  return { levels, codes: quantizer.toCodes(levels, options, scale.tensor), scale };
+}
+
+export interface ScaleValue {
+  /** Set where the scale is a constant of the grid. */
+  readonly constant?: number;
+  /** Set where it is worked out of the values. */
+  readonly tensor?: Tensor;
+}
+
+/** The scale that a quantizer uses for these values. */
+export function scaleOf(quantizer: Quantizer, values: Tensor, options: unknown): ScaleValue {
+  const scale = quantizer.scale(options);
+  if (scale.kind === "constant") return { constant: scale.value };
+  if (scale.kind === "statistic") return { tensor: scale.compute(values, options) };
+  throw new ConfigurationError(`${quantizer.name} has a learned scale, which prepare can't train yet`, {
+    where: `quantizer "${quantizer.name}"`,
+    want: "a scale that is constant or a statistic",
+  });
+}

@@ -20,10 +20,11 @@ const coreFolders = new Map<string, readonly string[]>([
   ["packed", ["graph"]],
   ["random", ["graph"]],
   ["ops", ["graph", "packed", "random"]],
+  ["stored-graph", ["graph", "packed", "ops", "storage"]],
   ["autograd", ["graph", "ops"]],
-  ["plan", ["graph"]],
+  ["plan", ["graph", "ops"]], // the copies that a plan adds are operations too
   ["backends/js", ["plan", "ops", "packed", "graph", "random"]],
-  ["backends/wasm", ["plan", "packed", "graph"]],
+  ["backends/wasm", ["plan", "ops", "packed", "graph"]], // a kernel reads the attributes of the operation that it computes
   ["engine", ["graph", "packed", "random", "ops", "autograd", "plan", "backends/js", "backends/wasm"]], // puts them together
 ]);
 

@@ -6,5 +6,6 @@ export default defineConfig(
     index: "src/index.ts",
     "storage/index": "src/storage/index.ts",
     "storage/browser": "src/storage/browser.ts",
+    worker: "src/backends/wasm/worker.ts", // started by URL, so it keeps its name
   }),
 );

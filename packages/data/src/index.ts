@@ -1,0 +1,17 @@
+export { readCifar10, readCifar100, readCifarRecords } from "./cifar.js";
+export type { Dataset, ImageShape, Normalisation, Split } from "./dataset.js";
+export { createDataset, measureNormalisation } from "./dataset.js";
+export type { DecodedImage, DecodeImageOptions } from "./decode-image.js";
+export { decodeImage } from "./decode-image.js";
+export type { FetchOptions, FetchProgress } from "./fashion-mnist.js";
+export { fetchFashionMnist, readFashionMnist } from "./fashion-mnist.js";
+export { readFashionMnistMini } from "./fashion-mnist-mini.js";
+export { fitImage } from "./fit-image.js";
+export { readImageFolder } from "./image-folder.js";
+export type { Loader, LoaderOptions, LoaderPosition } from "./loader.js";
+export { createLoader } from "./loader.js";
+export type { DatasetKind, DatasetReference } from "./open-dataset.js";
+export { datasetKinds, openDataset, resolveDataset } from "./open-dataset.js";
+export type { Augmentation, Batch } from "./prepare-batch.js";
+export type { IdxArray } from "./read-idx.js";
+export { readIdx } from "./read-idx.js";

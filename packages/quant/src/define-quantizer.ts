@@ -1,13 +1,20 @@
-import type { CodeFormat, Tensor } from "@lowbit/core-tensor";
+import { type CodeFormat, ConfigurationError, type Tensor } from "@lowbit/core-tensor";
+
+export type OptionsResult<Options> =
+  | { readonly value: Options; readonly issues?: undefined }
+  | {
+      readonly issues: readonly {
+        readonly message: string;
+        readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+      }[];
+    };
 
 /** The part of Standard Schema (standardschema.dev) that a quantizer's options need: zod, valibot and arktype all have it. */
 export interface OptionsSchema<Options> {
   readonly "~standard": {
     readonly version: 1;
     readonly vendor: string;
-    readonly validate: (
-      value: unknown,
-    ) => { readonly value: Options } | { readonly issues: readonly { readonly message: string }[] } | Promise<unknown>;
+    readonly validate: (value: unknown) => OptionsResult<Options> | Promise<OptionsResult<Options>>;
     readonly types?: { readonly input: unknown; readonly output: Options } | undefined;
   };
 }
@@ -24,33 +31,124 @@ export type Scale<Options> =
   /** Known before training; the grid is static. */
   | { readonly kind: "constant"; readonly value: number }
   /** Worked out of the values themselves each time; [] or a shape that stretches over them, such as [M, 1, 1, 1]. */
-  | { readonly kind: "statistic"; readonly compute: (values: Tensor, options: Options) => Tensor }
+  | { readonly kind: "statistic"; compute(values: Tensor, options: Options): Tensor }
   /** A parameter of the layer, trained with the rest; `initial` is worked out of the first values. */
-  | { readonly kind: "learned"; readonly initial: (values: Tensor, options: Options) => Tensor };
+  | { readonly kind: "learned"; initial(values: Tensor, options: Options): Tensor };
 
 export type Granularity =
   | { readonly kind: "per-tensor" }
   | { readonly kind: "per-channel"; readonly axis: number }
   | { readonly kind: "per-group"; readonly size: number };
 
+/** A gradient in plain numbers: what dy is multiplied by at `value`, and where that jumps. */
+export interface DeclaredGradient {
+  readonly edges: readonly number[];
+  readonly at: (value: number) => number;
+}
+
 /**
  * A quantizer: real values to a few levels and back, in ordinary operations, so that gradients, every backend and every
  * exporter follow from it. `scale` is the tensor that a statistic or learned scale gave, undefined where it is constant.
  */
 export interface Quantizer<Options = unknown> {
+  /** In kebab-case; what files and registries call it. */
   readonly name: string;
   /** Rises when the same options give other numbers. Stored with every checkpoint. */
   readonly version: number;
+  /** The paper and the equation, in one line. */
+  readonly source?: string;
   readonly options: OptionsSchema<Options>;
-  readonly codes: (options: Options) => CodeRange;
-  readonly scale: (options: Options) => Scale<Options>;
-  readonly granularity: (options: Options) => Granularity;
+  codes(options: Options): CodeRange;
+  scale(options: Options): Scale<Options>;
+  granularity(options: Options): Granularity;
   /** The nearest level of each value, with the gradient that training uses. Same shape. */
-  readonly fakeQuantize: (values: Tensor, options: Options, scale?: Tensor) => Tensor;
+  fakeQuantize(values: Tensor, options: Options, scale?: Tensor): Tensor;
   /** Levels to codes: whole numbers in f32, exact. */
-  readonly toCodes: (levels: Tensor, options: Options, scale?: Tensor) => Tensor;
+  toCodes(levels: Tensor, options: Options, scale?: Tensor): Tensor;
   /** Codes to levels: exactly the values that `fakeQuantize` gives. */
-  readonly fromCodes: (codes: Tensor, options: Options, scale?: Tensor) => Tensor;
+  fromCodes(codes: Tensor, options: Options, scale?: Tensor): Tensor;
+  /** The gradient that `fakeQuantize` is meant to have while the scale is held; the contract kit compares the two. */
+  gradient?(options: Options, scale: number): DeclaredGradient;
   /** Why quantizing a level again does not give it back, where that is so (DoReFa's tanh). */
   readonly whyNotIdempotent?: string;
+}
+
+/** 1 from min to max, edges included, 0 outside: the straight-through estimator of a clipped quantizer. */
+export function clippedGradient(min: number, max: number): DeclaredGradient {
+  return { edges: [min, max], at: (value) => (value >= min && value <= max ? 1 : 0) };
+}
+
+const members = ["codes", "scale", "granularity", "fakeQuantize", "toCodes", "fromCodes"] as const;
+
+/** Names of quantizers and schemes stand in files, commands and package names. */
+export function checkNameAndVersion(what: string, { name, version }: { name: unknown; version: unknown }): void {
+  if (typeof name !== "string" || !/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name)) {
+    throw new ConfigurationError(`a ${what} can't be called ${JSON.stringify(name)}`, {
+      where: "name",
+      want: "kebab-case, such as wrpn-weight",
+      got: name,
+    });
+  }
+  if (!Number.isInteger(version) || (version as number) < 1) {
+    throw new ConfigurationError(`${what} "${name}" can't have version ${JSON.stringify(version)}`, {
+      where: "version",
+      want: "a whole number from 1 that rises when the numbers change",
+      got: version,
+    });
+  }
+}
+
+/**
+ * Makes a quantizer of its declaration: one plain, frozen object.
+ *
+ * @throws {ConfigurationError} when the name, the version, the options' schema or a function is missing or malformed
+ * @example
+ * const halves = defineQuantizer({
+ *   name: "halves",
+ *   version: 1,
+ *   options: z.strictObject({}),
+ *   codes: () => ({ kind: "int", min: -2, max: 2 }),
+ *   scale: () => ({ kind: "constant", value: 0.5 }),
+ *   granularity: () => ({ kind: "per-tensor" }),
+ *   fakeQuantize: (x) => divide(roundStraightThrough(multiply(clip(x, { min: -1, max: 1 }), 2)), 2),
+ *   toCodes: (levels) => multiply(levels, 2),
+ *   fromCodes: (codes) => divide(codes, 2),
+ * });
+ */
+export function defineQuantizer<Options>(declaration: Quantizer<Options>): Quantizer<Options> {
+  checkNameAndVersion("quantizer", declaration);
+  const missing = members.filter((member) => typeof declaration[member] !== "function");
+  const standard = declaration.options?.["~standard"];
+  if (standard?.version !== 1 || typeof standard.validate !== "function") missing.unshift("options" as never);
+  if (missing.length > 0) {
+    throw new ConfigurationError(`quantizer "${declaration.name}" does not declare ${missing.join(", ")}`, {
+      where: missing.join(", "),
+      want: `a Standard Schema as options, and the functions ${members.join(", ")}`,
+    });
+  }
+  return Object.freeze({ ...declaration });
+}
+
+/**
+ * Reads the options of a quantizer, as a file or a caller wrote them, with its own schema; defaults are filled in.
+ *
+ * @throws {ConfigurationError} naming the quantizer, the option and what is wrong with it
+ */
+export function parseOptions<Options>(quantizer: Quantizer<Options>, options: unknown): Options {
+  const result = quantizer.options["~standard"].validate(options);
+  if (result instanceof Promise) {
+    result.catch(() => undefined); // its verdict comes too late to matter
+    throw new ConfigurationError(`quantizer "${quantizer.name}" checks its options asynchronously`, {
+      where: `quantizer "${quantizer.name}"`,
+      want: "a schema that answers at once",
+    });
+  }
+  if (!result.issues) return result.value;
+  const [{ message, path = [] }] = result.issues;
+  const at = path.map((part) => String(typeof part === "object" ? part.key : part)).join(".");
+  throw new ConfigurationError(`quantizer "${quantizer.name}" can't take the options ${JSON.stringify(options)}`, {
+    where: at === "" ? "options" : `options.${at}`,
+    want: message,
+    got: options,
+  });
 }

@@ -1,0 +1,22 @@
+export type {
+  CodeRange,
+  DeclaredGradient,
+  Granularity,
+  OptionsResult,
+  OptionsSchema,
+  Quantizer,
+  Scale,
+} from "./define-quantizer.js";
+export { clippedGradient, defineQuantizer, parseOptions } from "./define-quantizer.js";
+export type { Scheme, SchemeChoice, SchemeDeclaration, SchemeRequest } from "./define-scheme.js";
+export { bitsFrom, defineScheme } from "./define-scheme.js";
+export { nearestName } from "./nearest-name.js";
+export type { Precision, Slot } from "./precision.js";
+export { parsePrecision } from "./precision.js";
+export { builtIns } from "./quantizers/built-ins.js";
+export { uniform } from "./quantizers/uniform-scheme.js";
+export { uniformSymmetric } from "./quantizers/uniform-symmetric.js";
+export { uniformUnsigned } from "./quantizers/uniform-unsigned.js";
+export type { ListedQuantizer, ListedScheme, QuantizerPlugin, Registry } from "./registry.js";
+export { createRegistry } from "./registry.js";
+export { straightThrough } from "./straight-through.js";

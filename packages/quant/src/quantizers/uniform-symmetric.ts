@@ -1,0 +1,88 @@
+import {
+  abs,
+  clip,
+  constantOf,
+  divide,
+  max,
+  maximum,
+  multiply,
+  roundHalfEven,
+  roundStraightThrough,
+  stopGradient,
+  type Tensor,
+} from "@lowbit/core-tensor";
+import { z } from "zod";
+import { clippedGradient, defineQuantizer } from "../define-quantizer.js";
+
+const options = z
+  .strictObject({
+    bits: z.int().min(2).max(8),
+    /** Levels reach from −range to range; "max-abs" is the largest magnitude among the values. */
+    range: z.union([z.literal("max-abs"), z.number().min(1e-6).max(1e6)]).default("max-abs"),
+    granularity: z.enum(["per-tensor", "per-channel"]).default("per-tensor"),
+    /** The axis of the channels. */
+    axis: z.int().min(0).max(7).default(0),
+  })
+  .refine(({ range, granularity }) => range === "max-abs" || granularity === "per-tensor", {
+    message: '"per-tensor" where the range is a number: there is one for all channels',
+    path: ["granularity"],
+  });
+
+/** One of the k bits is the sign. */
+const largestCode = (bits: number): number => 2 ** (bits - 1) - 1;
+
+/** In float32, the same number for fake quantization, for codes and for the epilogue of an integer kernel. */
+const step = (range: number, bits: number): number => Math.fround(range / largestCode(bits));
+
+/** Values that are all 0 still have a step: dividing by it must not make NaN of them. */
+const SMALLEST_RANGE = 2 ** -100;
+
+/** The largest magnitude, of all values or of each slice along `axis`; [1, …, 1] or [1, …, M, …, 1]. */
+function largestMagnitude(values: Tensor, axis: number | undefined): Tensor {
+  const axes = values.shape.map((_, each) => each).filter((each) => each !== axis);
+  return maximum(max(abs(values), { axes, keepDims: true }), SMALLEST_RANGE);
+}
+
+/**
+ * Signed whole numbers of k bits, symmetric about 0: q(x) = s · clip(round(x / s), −n, n) with n = 2^(k−1) − 1 and the
+ * step s = range / n, rounded to float32. Ties go to the even code.
+ *
+ * Range a number: x is clipped to [−range, range] first. Gradient: 1 there (edges included), 0 outside.
+ * Range "max-abs": the largest |x|, of the tensor or of each channel; the gradient does not see it. Nothing is outside
+ * then, so the gradient is 1; for values that the range was not made of, 1 where |round(x / s)| ≤ n, 0 elsewhere.
+ */
+export const uniformSymmetric = defineQuantizer({
+  name: "uniform-symmetric",
+  version: 1,
+  source: "uniform grid, symmetric about 0 (Krishnamoorthi, arXiv 1806.08342, section 2.3)",
+  options,
+  codes: ({ bits }) => ({ kind: "int", min: -largestCode(bits), max: largestCode(bits) }),
+  scale: ({ bits, range, granularity, axis }) =>
+    range === "max-abs"
+      ? {
+          kind: "statistic",
+          compute: (values) =>
+            stopGradient(
+              divide(largestMagnitude(values, granularity === "per-channel" ? axis : undefined), largestCode(bits)),
+            ),
+        }
+      : { kind: "constant", value: step(range, bits) },
+  granularity: ({ granularity, axis }) =>
+    granularity === "per-channel" ? { kind: "per-channel", axis } : { kind: "per-tensor" },
+  fakeQuantize: (x, { bits, range }, scale) => {
+    const n = largestCode(bits);
+    if (range !== "max-abs") {
+      const s = constantOf(step(range, bits));
+      return multiply(roundStraightThrough(divide(clip(x, { min: -range, max: range }), s)), s);
+    }
+    const s = scale as Tensor;
+    return multiply(clip(roundStraightThrough(divide(x, s)), { min: -n, max: n }), s);
+  },
+  toCodes: (levels, { bits, range }, scale) => roundHalfEven(divide(levels, scale ?? step(range as number, bits))),
+  fromCodes: (codes, { bits, range }, scale) => multiply(codes, scale ?? step(range as number, bits)),
+  gradient: ({ bits, range }, scale) => {
+    if (range !== "max-abs") return clippedGradient(-range, range);
+    const edge = (largestCode(bits) + 0.5) * scale; // n is odd: halfway goes up, to n + 1
+    return { edges: [-edge, edge], at: (value) => (Math.abs(value) < edge ? 1 : 0) };
+  },
+});

@@ -1,0 +1,2 @@
+export { runAlone, runTogether } from "./interpreter";
+export { copyBytes, hasNonFinite, probeMultiplyAdd } from "./memory-tools";

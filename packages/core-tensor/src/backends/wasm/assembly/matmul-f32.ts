@@ -1,0 +1,112 @@
+import { madd } from "./madd";
+
+// out [M, N] = a · b in three instructions: rows of `a` packed in pairs, columns of `b` in panels of 16, then tiles.
+// Plain twin: src/ops/matmul.ts. Floor: M · N · K multiply-adds, 4 a vector.
+//
+//            n 0..3  n 4..7  n 8..11  n 12..15     8 sums in registers, 4 vectors of b, 1 broadcast of a: nothing spills.
+//     m 0      c00     c01     c02      c03        rows:    pairs interleaved, a[0,k], a[1,k], then k + 1 …     8 bytes a step
+//     m 1      c10     c11     c12      c13        columns: 16 side by side, b[k,0] … b[k,15], then k + 1 …    64 bytes a step
+//
+// Packers fill the last pair and the last panel with zeros; sums go to a block of C in scratch, whole tiles, then to `out`.
+// K is cut in pieces of 256, so that one panel of columns (16 kB) stays in the first cache while rows stream past it.
+const K_PIECE: i32 = 256;
+
+/** Arguments: 0 source, 1 panels, 2 rows, 3 K, 4 floats between rows, 5 floats between neighbours in K. A chunk: 32 pairs. */
+export function packRows(args: usize, chunk: i32): void {
+  const source = <usize>load<u32>(args), panels = <usize>load<u32>(args, 4);
+  const rows = load<i32>(args, 8), K = load<i32>(args, 12);
+  const rowBytes = <usize>load<u32>(args, 16) << 2, stepBytes = <usize>load<u32>(args, 20) << 2;
+  const pairs = (rows + 1) >> 1;
+  for (let pair = chunk << 5, end = min((chunk + 1) << 5, pairs); pair < end; pair++) {
+    let to = panels + <usize>pair * (<usize>K << 3);
+    let from = source + <usize>(pair << 1) * rowBytes;
+    const hasSecond = (pair << 1) + 1 < rows;
+    for (let k = 0; k < K; k++, to += 8, from += stepBytes) {
+      store<f32>(to, load<f32>(from));
+      store<f32>(to, hasSecond ? load<f32>(from + rowBytes) : 0, 4);
+    }
+  }
+}
+
+/** Arguments: 0 source, 1 panels, 2 columns, 3 K, 4 floats between columns, 5 floats between neighbours in K. A chunk: 4 panels. */
+export function packColumns(args: usize, chunk: i32): void {
+  const source = <usize>load<u32>(args), panels = <usize>load<u32>(args, 4);
+  const columns = load<i32>(args, 8), K = load<i32>(args, 12);
+  const columnBytes = <usize>load<u32>(args, 16) << 2, stepBytes = <usize>load<u32>(args, 20) << 2;
+  const count = (columns + 15) >> 4;
+  for (let panel = chunk << 2, end = min((chunk + 1) << 2, count); panel < end; panel++) {
+    let to = panels + <usize>panel * (<usize>K << 6);
+    let from = source + <usize>(panel << 4) * columnBytes;
+    const width = min(16, columns - (panel << 4));
+    if (width == 16 && columnBytes == 4) {
+      for (let k = 0; k < K; k++, to += 64, from += stepBytes) {
+        v128.store(to, v128.load(from));
+        v128.store(to, v128.load(from, 16), 16);
+        v128.store(to, v128.load(from, 32), 32);
+        v128.store(to, v128.load(from, 48), 48);
+      }
+    } else if (stepBytes == 4) { // columns lie along K: go down each of them
+      for (let column = 0; column < 16; column++, to += 4, from += columnBytes) {
+        if (column < width) for (let k: usize = 0, n = <usize>K; k < n; k++) store<f32>(to + (k << 6), load<f32>(from + (k << 2)));
+        else for (let k: usize = 0, n = <usize>K; k < n; k++) store<f32>(to + (k << 6), 0);
+      }
+    } else {
+      for (let k = 0; k < K; k++, to += 64, from += stepBytes) {
+        for (let column = 0; column < 16; column++) {
+          store<f32>(to + (<usize>column << 2), column < width ? load<f32>(from + <usize>column * columnBytes) : 0);
+        }
+      }
+    }
+  }
+}
+
+/** Arguments: 0 row pairs, 1 column panels, 2 out, 3 M, 4 N, 5 K, 6 rows a chunk, 7 columns a chunk, 8 chunks along N. */
+export function matmulTiles(args: usize, chunk: i32, scratch: usize): void {
+  const out = <usize>load<u32>(args, 8);
+  const M = load<i32>(args, 12), N = load<i32>(args, 16), K = load<i32>(args, 20);
+  const blockRows = load<i32>(args, 24), blockColumns = load<i32>(args, 28), across = load<i32>(args, 32);
+  const firstRow = (chunk / across) * blockRows, firstColumn = (chunk % across) * blockColumns;
+  const rows = min(blockRows, M - firstRow), columns = min(blockColumns, N - firstColumn);
+  const pairs = (rows + 1) >> 1, panels = (columns + 15) >> 4;
+  const pairBytes = <usize>K << 3, panelBytes = <usize>K << 6;
+  const a = <usize>load<u32>(args) + <usize>(firstRow >> 1) * pairBytes;
+  const b = <usize>load<u32>(args, 4) + <usize>(firstColumn >> 4) * panelBytes;
+  const rowBytes = <usize>panels << 6;
+
+  for (let k = 0; k < K || k == 0; k += K_PIECE) { // once even when K = 0: the tiles write zeros
+    const steps = min(K_PIECE, K - k);
+    for (let panel = 0; panel < panels; panel++) {
+      const bPanel = b + <usize>panel * panelBytes + (<usize>k << 6);
+      let to = scratch + (<usize>panel << 6);
+      let aPair = a + (<usize>k << 3);
+      for (let pair = 0; pair < pairs; pair++, to += rowBytes << 1, aPair += pairBytes) {
+        matmulTile2x16(aPair, bPanel, to, steps, rowBytes, k > 0);
+      }
+    }
+  }
+
+  let from = scratch, to = out + ((<usize>firstRow * <usize>N + <usize>firstColumn) << 2);
+  const vectors = columns >> 2;
+  for (let m = 0; m < rows; m++, from += rowBytes, to += <usize>N << 2) {
+    for (let i: usize = 0, end = <usize>vectors << 4; i < end; i += 16) v128.store(to + i, v128.load(from + i));
+    for (let n = <usize>vectors << 4, end = <usize>columns << 2; n < end; n += 4) store<f32>(to + n, load<f32>(from + n));
+  }
+}
+
+function matmulTile2x16(a: usize, b: usize, out: usize, K: i32, rowBytes: usize, isContinued: bool): void {
+  let c00 = f32x4.splat(0), c01 = c00, c02 = c00, c03 = c00, c10 = c00, c11 = c00, c12 = c00, c13 = c00;
+  const second = out + rowBytes;
+  if (isContinued) {
+    c00 = v128.load(out); c01 = v128.load(out, 16); c02 = v128.load(out, 32); c03 = v128.load(out, 48);
+    c10 = v128.load(second); c11 = v128.load(second, 16); c12 = v128.load(second, 32); c13 = v128.load(second, 48);
+  }
+  for (let k = 0; k < K; k++, a += 8, b += 64) {
+    const b0 = v128.load(b), b1 = v128.load(b, 16), b2 = v128.load(b, 32), b3 = v128.load(b, 48);
+    let row = v128.load32_splat(a);
+    c00 = madd(row, b0, c00); c01 = madd(row, b1, c01); c02 = madd(row, b2, c02); c03 = madd(row, b3, c03);
+    row = v128.load32_splat(a, 4);
+    c10 = madd(row, b0, c10); c11 = madd(row, b1, c11); c12 = madd(row, b2, c12); c13 = madd(row, b3, c13);
+  }
+  v128.store(out, c00); v128.store(out, c01, 16); v128.store(out, c02, 32); v128.store(out, c03, 48);
+  v128.store(second, c10); v128.store(second, c11, 16); v128.store(second, c12, 32); v128.store(second, c13, 48);
+}

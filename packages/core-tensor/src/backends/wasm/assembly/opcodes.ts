@@ -1,0 +1,64 @@
+// Read by both sides: the AssemblyScript interpreter and the TypeScript that writes its programs.
+
+/** What an instruction does. 0 ends a program. */
+export const END = 0;
+export const FUSED_ELEMENTWISE = 1;
+export const PACK_ROWS = 2;
+export const PACK_COLUMNS = 3;
+export const MATMUL_TILES = 4;
+export const PACK_FILTERS = 5;
+export const CORRELATE = 6;
+export const CORRELATE_WEIGHTS = 7;
+export const SUM_PARTIALS = 8;
+
+/** Words before the arguments of an instruction: opcode, words in all, chunks. */
+export const HEADER_WORDS = 3;
+
+/** How values lie in memory. */
+export const F32 = 0;
+export const I32 = 1;
+export const U8 = 2;
+export const BOOL = 3;
+
+/** Where an operand of a fused pass comes from. */
+export const SLOT = 0;
+export const DIRECT = 1;
+export const SCALAR = 2;
+export const CONVERTED = 3;
+export const CHANNEL = 4;
+export const STRIDED = 5;
+
+/** Elements that a fused pass keeps in one register. */
+export const BLOCK = 512;
+
+/** Element-wise steps. */
+export const ADD = 1;
+export const SUBTRACT = 2;
+export const MULTIPLY = 3;
+export const DIVIDE = 4;
+export const MAXIMUM = 5;
+export const MINIMUM = 6;
+export const NEGATE = 7;
+export const ABS = 8;
+export const SQUARE = 9;
+export const SQRT = 10;
+export const EXP = 11;
+export const LOG = 12;
+export const TANH = 13;
+export const SIGMOID = 14;
+export const RELU = 15;
+export const SIGN = 16;
+export const ROUND_HALF_EVEN = 17;
+export const FLOOR = 18;
+export const CLIP = 19;
+export const CLIP_GRADIENT = 20;
+export const RELU_GRADIENT = 21;
+export const GREATER = 22;
+export const GREATER_EQUAL = 23;
+export const LESS = 24;
+export const LESS_EQUAL = 25;
+export const EQUAL = 26;
+export const SELECT = 27;
+export const COPY = 28;
+export const RECIPROCAL = 29;
+export const RSQRT = 30;

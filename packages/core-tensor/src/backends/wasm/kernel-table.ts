@@ -1,0 +1,22 @@
+import type { Kernel, UnplacedCall } from "./instruction.js";
+import { conv2dKernel } from "./kernels/conv2d.js";
+import { conv2dInputGradientKernel } from "./kernels/conv2d-input-gradient.js";
+import { conv2dWeightGradientKernel } from "./kernels/conv2d-weight-gradient.js";
+import { castKernel, fusedElementwiseKernel } from "./kernels/fused-elementwise.js";
+import { matmulKernel } from "./kernels/matmul.js";
+
+/** Every kernel of this backend, by the operation that it computes. */
+const kernels: ReadonlyMap<string, Kernel> = new Map(
+  [
+    ...[fusedElementwiseKernel, castKernel, matmulKernel],
+    ...[conv2dKernel, conv2dInputGradientKernel, conv2dWeightGradientKernel],
+  ].map((kernel) => [kernel.op, kernel]),
+);
+
+/** The kernel for a call, or why the reference computes it. */
+export function chooseKernel(call: UnplacedCall): { kernel?: Kernel; reason: string } {
+  const kernel = kernels.get(call.op.name);
+  if (!kernel) return { reason: `wasm has no kernel for ${call.op.name}` };
+  const answer = kernel.supports(call);
+  return answer === true ? { kernel, reason: "the wasm kernel of the operation" } : { reason: answer };
+}

@@ -1,0 +1,39 @@
+import type { Conv2dAttributes } from "../../../ops/conv2d.js";
+import { defineKernel, type UnplacedCall, wantsF32 } from "../instruction.js";
+import { axes, type Correlation, correlationWorkspaceBytes, emitCorrelation, forwardAxis } from "./correlation.js";
+
+function describe({ attributes, inputs: [x, w], outputs: [y] }: UnplacedCall): Correlation {
+  const window = attributes as Conv2dAttributes;
+  const [images, , H, W] = x.shape;
+  const [M, perGroup, R, S] = w.shape;
+  const [, , Ho, Wo] = y.shape;
+  const [rows, columns] = axes(forwardAxis, [H, W], [Ho, Wo], [R, S], window);
+  const K = perGroup * R * S;
+  return {
+    images,
+    groups: window.groups,
+    sourceChannels: perGroup,
+    outChannels: M / window.groups,
+    rows,
+    columns,
+    outSize: [Ho, Wo],
+    filterRowStride: K,
+    filterGroupStride: (M / window.groups) * K,
+    filterOffset: (channel, r, s) => (channel * R + r) * S + s,
+  };
+}
+
+/** Shifted runs of padded planes, tiles of 2 × 16 pixels: assembly/conv2d-f32.ts. */
+export const conv2dKernel = defineKernel({
+  op: "conv2d",
+  supports: wantsF32,
+  workspaceBytes: (call) => correlationWorkspaceBytes(describe(call)),
+  emit: (call, places) =>
+    emitCorrelation(describe(call), {
+      source: places.of(call.inputs[0]),
+      filters: places.of(call.inputs[1]),
+      out: places.of(call.outputs[0]),
+      workspace: places.workspace,
+    }),
+  name: () => "conv2d-f32-2x16",
+});

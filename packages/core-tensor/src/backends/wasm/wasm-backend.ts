@@ -1,0 +1,171 @@
+import type { OpDeclaration } from "../../graph/define-op.js";
+import { bytesOf, type Dtype } from "../../graph/dtype.js";
+import { ArgumentError, BackendError } from "../../graph/errors.js";
+import type { Backend, LoadedProgram } from "../../plan/backend.js";
+import type { Program } from "../../plan/program.js";
+import { yieldToEventLoop } from "../../plan/yield-to-event-loop.js";
+import type { UnplacedCall } from "./instruction.js";
+import { chooseKernel } from "./kernel-table.js";
+import { fusedStepCode } from "./kernels/fused-elementwise.js";
+import { type Build, compileKernels, instantiateKernels, type KernelExports, whyNotRelaxed } from "./load-kernels.js";
+import { ThreadPool } from "./thread-pool.js";
+import { WasmMemory } from "./wasm-memory.js";
+import { type Host, type Segment, WasmProgram } from "./wasm-program.js";
+
+export interface WasmBackendOptions {
+  /** Threads that compute; as many as the machine has, at most 8, where absent. 1 wherever memory can't be shared. */
+  readonly threads?: number;
+  /** "portable" (the default) gives the same bits on every engine; "relaxed" fuses a · b + c; "fastest" is relaxed where it works. */
+  readonly build?: Build | "fastest";
+  /** Memory that the backend may hold at most; 4 GiB where absent. */
+  readonly maxBytes?: number;
+}
+
+/** Longest time that the event loop waits for a run on the calling thread. */
+const LONGEST_BLOCK_MS = 40;
+const MOST_THREADS = 8;
+
+/** Shared memory: always in Node, in browsers only on cross-origin isolated pages. */
+const canShare = (): boolean =>
+  typeof SharedArrayBuffer !== "undefined" && (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated !== false;
+
+async function processors(): Promise<number> {
+  if (typeof navigator !== "undefined" && navigator.hardwareConcurrency) return navigator.hardwareConcurrency;
+  if (typeof process === "undefined") return 1;
+  const { availableParallelism } = await import("node:os");
+  return availableParallelism();
+}
+
+async function resolveThreads(wanted: number | undefined): Promise<number> {
+  if (wanted !== undefined && (!Number.isInteger(wanted) || wanted < 1 || wanted > 256)) {
+    throw new ArgumentError(`the wasm backend can't run on ${wanted} threads`, { want: "a whole number from 1 to 256", got: wanted });
+  }
+  if (!canShare()) return 1;
+  return wanted ?? Math.min(await processors(), MOST_THREADS);
+}
+
+async function resolveBuild(wanted: WasmBackendOptions["build"]): Promise<Build> {
+  if (wanted === undefined || wanted === "portable") return "portable";
+  const reason = await whyNotRelaxed();
+  if (reason === undefined) return "relaxed";
+  if (wanted === "fastest") return "portable";
+  throw new BackendError(`the relaxed build does not work here: ${reason}`, { hint: 'build: "portable" works everywhere' });
+}
+
+/** The WebAssembly backend: SIMD kernels over one memory, on one thread or several. */
+export async function createWasmBackend(options: WasmBackendOptions = {}): Promise<Backend> {
+  const threads = await resolveThreads(options.threads);
+  const build = await resolveBuild(options.build);
+  const module = await compileKernels(build, threads > 1);
+  const memory = new WasmMemory(threads > 1, options.maxBytes ?? 2 ** 32);
+  const kernels = instantiateKernels(module, memory.memory);
+  const backend = new WasmBackend(build, threads, memory, kernels);
+  if (threads > 1) backend.pool = await ThreadPool.start(threads, module, memory.memory, () => backend.callOff());
+  return backend;
+}
+
+class WasmBackend implements Backend, Host {
+  readonly name = "wasm";
+  pool: ThreadPool | undefined;
+  /** Where a run on the calling thread goes on: two words. */
+  private readonly state: number;
+  private scratch = 0;
+  private scratchBytes = 0;
+  private running: Segment & { kind: "kernels" } | undefined;
+  private lastYield = performance.now();
+
+  constructor(
+    readonly build: Build,
+    readonly threads: number,
+    readonly memory: WasmMemory,
+    readonly kernels: KernelExports,
+  ) {
+    this.state = memory.allocate(8);
+  }
+
+  bytesOf(dtype: Dtype, elements: number): number {
+    return bytesOf(dtype, elements);
+  }
+
+  fuses(op: OpDeclaration): boolean {
+    return fusedStepCode(op) !== undefined;
+  }
+
+  workspaceBytes(call: UnplacedCall): number {
+    return chooseKernel(call).kernel?.workspaceBytes(call) ?? 0;
+  }
+
+  allocate(bytes: number): number {
+    return this.memory.allocate(bytes);
+  }
+
+  free(offset: number, bytes: number): void {
+    this.memory.free(offset, bytes);
+  }
+
+  write(offset: number, bytes: Uint8Array): void {
+    this.memory.bytes(offset, bytes.length).set(bytes);
+  }
+
+  read(offset: number, bytes: number): Uint8Array {
+    const copy = new Uint8Array(bytes);
+    copy.set(this.memory.bytes(offset, bytes));
+    return copy;
+  }
+
+  load(program: Program, scratchOffset: number): LoadedProgram {
+    return new WasmProgram(this, program, scratchOffset);
+  }
+
+  memoryBytes(): number {
+    return this.memory.byteLength;
+  }
+
+  async close(): Promise<void> {
+    await this.pool?.close();
+  }
+
+  reserveThreadScratch(bytes: number): void {
+    const stride = Math.ceil(bytes / 64) * 64;
+    if (stride <= this.scratchBytes) return;
+    if (this.scratchBytes > 0) this.memory.free(this.scratch, this.scratchBytes * this.threads);
+    this.scratch = this.memory.allocate(stride * this.threads);
+    this.scratchBytes = stride;
+  }
+
+  async runKernels(segment: Segment & { kind: "kernels" }): Promise<void> {
+    if (!this.pool) return this.runAlone(segment);
+    const { program, sync, syncBytes } = segment;
+    this.memory.bytes(sync, syncBytes).fill(0);
+    this.running = segment;
+    await this.pool.tellAll((thread) => ({
+      kind: "run",
+      program,
+      sync,
+      threads: this.threads,
+      scratch: this.scratch + thread * this.scratchBytes,
+    }));
+    this.running = undefined;
+    this.lastYield = performance.now(); // the loop was free while the threads computed
+  }
+
+  async breathe(): Promise<void> {
+    if (performance.now() - this.lastYield < LONGEST_BLOCK_MS) return;
+    await yieldToEventLoop();
+    this.lastYield = performance.now();
+  }
+
+  /** Tells threads that wait for a dead one to give up. */
+  callOff(): void {
+    if (!this.running) return;
+    Atomics.store(this.memory.words(this.running.sync, 1), 0, 1);
+  }
+
+  private async runAlone({ program }: Segment & { kind: "kernels" }): Promise<void> {
+    this.memory.words(this.state, 2).fill(0);
+    while (!this.kernels.runAlone(program, this.state, this.scratch, this.lastYield + LONGEST_BLOCK_MS)) {
+      await yieldToEventLoop();
+      this.lastYield = performance.now();
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import type { Values } from "../../graph/define-op.js";
+import { isPacked } from "../../graph/dtype.js";
+import { elementsOf } from "../../graph/shape.js";
+import type { KernelChoice, LoadedProgram } from "../../plan/backend.js";
+import type { Buffer, Call, Program } from "../../plan/program.js";
+import { assemble, type Instruction, type Places } from "./instruction.js";
+import { chooseKernel } from "./kernel-table.js";
+import type { KernelExports } from "./load-kernels.js";
+import type { WasmMemory } from "./wasm-memory.js";
+
+/** A stretch of a program: instructions for the interpreter, or one call for its reference. */
+export type Segment =
+  | { readonly kind: "kernels"; readonly program: number; readonly sync: number; readonly syncBytes: number }
+  | { readonly kind: "reference"; readonly call: Call };
+
+/** What a program needs of the backend that runs it. */
+export interface Host {
+  readonly memory: WasmMemory;
+  readonly kernels: KernelExports;
+  /** Room that a thread has for itself while it computes a chunk. */
+  reserveThreadScratch(bytes: number): void;
+  runKernels(segment: Segment & { kind: "kernels" }): Promise<void>;
+  /** Lets the event loop have its turn if it has waited long. */
+  breathe(): Promise<void>;
+}
+
+/** The flag that calls a run off takes a cache line before the counters. */
+const SYNC_HEADER_BYTES = 64;
+
+export class WasmProgram implements LoadedProgram {
+  readonly choices: readonly KernelChoice[];
+  private readonly once: readonly Segment[];
+  private readonly segments: readonly Segment[];
+  private hasRunOnce = false;
+
+  constructor(
+    private readonly host: Host,
+    private readonly program: Program,
+    private readonly scratchOffset: number,
+  ) {
+    this.choices = program.calls.map((call) => {
+      const { kernel, reason } = chooseKernel(call);
+      return { kernel: kernel ? kernel.name(call) : "reference", reason };
+    });
+    this.once = this.bind(program.calls.filter((call) => call.once));
+    this.segments = this.bind(program.calls.filter((call) => !call.once));
+  }
+
+  async run(): Promise<void> {
+    if (!this.hasRunOnce) await this.runSegments(this.once);
+    this.hasRunOnce = true;
+    await this.runSegments(this.segments);
+  }
+
+  async commit(): Promise<number> {
+    const { program, host } = this;
+    const watched = [...program.assignments.map(({ from }) => from), ...program.outputs];
+    const bad = watched.findIndex(
+      (buffer) => buffer.dtype === "f32" && host.kernels.hasNonFinite(this.placeOf(buffer), elementsOf(buffer.shape)) !== 0,
+    );
+    if (bad >= 0) return bad;
+    for (const { from, to } of program.assignments) host.kernels.copyBytes(this.placeOf(to), this.placeOf(from), from.bytes);
+    return -1;
+  }
+
+  private async runSegments(segments: readonly Segment[]): Promise<void> {
+    for (const segment of segments) {
+      if (segment.kind === "kernels") await this.host.runKernels(segment);
+      else this.runReference(segment.call);
+      await this.host.breathe();
+    }
+  }
+
+  private runReference({ op, inputs, outputs, attributes }: Call): void {
+    if (!op.reference) throw new Error(`${op.name} has neither kernel nor reference`); // a bug of ours
+    const values = inputs.map((buffer) => this.view(buffer));
+    op.reference(this.view(outputs[0]), values, attributes);
+  }
+
+  private placeOf({ region, offset }: Buffer): number {
+    return region === "scratch" ? this.scratchOffset + offset : offset;
+  }
+
+  private view(buffer: Buffer): Values {
+    const { shape, dtype, bytes } = buffer;
+    const memory = this.host.memory.memory.buffer;
+    const at = this.placeOf(buffer);
+    if (dtype === "f32") return { shape, dtype, data: new Float32Array(memory, at, elementsOf(shape)) };
+    if (dtype === "i32") return { shape, dtype, data: new Int32Array(memory, at, elementsOf(shape)) };
+    return { shape, dtype, data: new Uint8Array(memory, at, isPacked(dtype) ? bytes : elementsOf(shape)) };
+  }
+
+  private bind(calls: readonly Call[]): Segment[] {
+    const segments: Segment[] = [];
+    let instructions: Instruction[] = [];
+    const close = () => {
+      if (instructions.length > 0) segments.push(this.store(instructions));
+      instructions = [];
+    };
+    for (const call of calls) {
+      const { kernel } = chooseKernel(call);
+      if (kernel) {
+        const places: Places = { workspace: this.placeOf(call.workspace), of: (buffer) => this.placeOf(buffer) };
+        instructions.push(...kernel.emit(call, places).filter(({ chunks }) => chunks > 0));
+      } else {
+        close();
+        segments.push({ kind: "reference", call });
+      }
+    }
+    close();
+    return segments;
+  }
+
+  private store(instructions: readonly Instruction[]): Segment {
+    const { memory } = this.host;
+    this.host.reserveThreadScratch(Math.max(...instructions.map(({ scratchBytes }) => scratchBytes)));
+    const words = assemble(instructions);
+    const syncBytes = SYNC_HEADER_BYTES + 8 * instructions.length;
+    const program = memory.allocate(words.byteLength);
+    const sync = memory.allocate(syncBytes);
+    memory.words(program, words.length).set(words);
+    return { kind: "kernels", program, sync, syncBytes };
+  }
+}

@@ -37,7 +37,10 @@ export async function decodeImage(
 }
 
 function decodeJpeg(bytes: Uint8Array, { file, maxPixels }: Required<DecodeImageOptions>): DecodedImage {
-  const { width, height, components } = readJpegFrame(bytes, file);
+  const { width, height, components, end } = readJpegFrame(bytes, file);
+  if (!hasMarker(bytes, END_OF_IMAGE, end))
+    // jpeg-js would fill up what is missing
+    throw new FileFormatError(`${file} is a damaged JPEG file: it ends too early`, { where: file });
   const pixels = width * height;
   // The thinnest JPEG spends 12 bits on 256 pixels: a file that claims more is lying, and would cost time for nothing.
   const limit = Math.min(maxPixels, 2 ** 20 + 256 * bytes.length);
@@ -67,8 +70,24 @@ function decodeJpeg(bytes: Uint8Array, { file, maxPixels }: Required<DecodeImage
   return { width, height, channels: 1, data: Uint8Array.from({ length: pixels }, (_, i) => rgb[i * 3]) };
 }
 
-/** Size and number of components from the first start-of-frame segment. */
-function readJpegFrame(bytes: Uint8Array, file: string): { width: number; height: number; components: number } {
+const END_OF_IMAGE = 0xd9;
+
+function hasMarker(bytes: Uint8Array, marker: number, from: number): boolean {
+  for (let at = bytes.indexOf(0xff, from); at >= 0; at = bytes.indexOf(0xff, at + 1))
+    if (bytes[at + 1] === marker) return true;
+  return false;
+}
+
+interface JpegFrame {
+  readonly width: number;
+  readonly height: number;
+  readonly components: number;
+  /** Where the segment ends. */
+  readonly end: number;
+}
+
+/** The first start-of-frame segment. */
+function readJpegFrame(bytes: Uint8Array, file: string): JpegFrame {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let at = 2;
   while (at + 9 < bytes.length && bytes[at] === 0xff) {
@@ -86,7 +105,7 @@ function readJpegFrame(bytes: Uint8Array, file: string): { width: number; height
           `${file} is a JPEG file of ${components} components; lowbit reads grey and colour, not CMYK`,
           { where: file },
         );
-      return { width, height, components };
+      return { width, height, components, end: at + 10 };
     }
     at += 2 + view.getUint16(at + 2);
   }

@@ -1,0 +1,94 @@
+import { ArgumentError } from "@lowbit/core-tensor";
+import { didYouMean } from "../did-you-mean.js";
+import type { Layer } from "../layers/layer.js";
+import { mlp } from "./mlp.js";
+import type { Model, ModelOptions } from "./model.js";
+import { resnet } from "./resnet.js";
+import { simpleCnn } from "./simple-cnn.js";
+
+interface Architecture {
+  readonly build: (options: Required<ModelOptions>) => Layer;
+  /** The smallest height and width that its strides and pools leave something of. */
+  readonly smallestSide: number;
+}
+
+const architectures: ReadonlyMap<string, Architecture> = new Map([
+  ["resnet8", { build: (options) => resnet(1, options), smallestSide: 1 }],
+  ["resnet20", { build: (options) => resnet(3, options), smallestSide: 1 }],
+  ["resnet32", { build: (options) => resnet(5, options), smallestSide: 1 }],
+  ["simple-cnn", { build: simpleCnn, smallestSide: 4 }],
+  ["mlp", { build: mlp, smallestSide: 1 }],
+] satisfies [string, Architecture][]);
+
+/** The built-in models. */
+export const modelNames: readonly string[] = [...architectures.keys()];
+
+/** A wider network than this is a slip of the keyboard: memory and time grow with its square. */
+const LARGEST_WIDTH = 64;
+const knownOptions = ["inputShape", "classes", "width", "firstLayerWidth", "seed"];
+
+function refuse(option: string, value: unknown, want: string): never {
+  throw new ArgumentError(`a model can't have ${option} ${JSON.stringify(value) ?? value}`, {
+    op: "createModel",
+    where: option,
+    want,
+    got: value,
+  });
+}
+
+const isWhole = (value: unknown, least: number): value is number =>
+  Number.isSafeInteger(value) && Number(value) >= least;
+
+function checkOptions(given: ModelOptions): Required<ModelOptions> {
+  for (const name of Object.keys(given)) {
+    if (!knownOptions.includes(name)) {
+      const near = didYouMean(name, knownOptions);
+      throw new ArgumentError(`a model has no option "${name}"`, {
+        op: "createModel",
+        want: knownOptions.join(", "),
+        hint: near && `did you mean "${near}"?`,
+      });
+    }
+  }
+  const { inputShape, classes, width = 1, firstLayerWidth = width, seed = 0 } = given;
+  if (!Array.isArray(inputShape) || inputShape.length !== 3 || !inputShape.every((size) => isWhole(size, 1))) {
+    refuse("inputShape", inputShape, "[channels, height, width] of one image, whole numbers from 1");
+  }
+  if (!isWhole(classes, 1)) refuse("classes", classes, "a whole number from 1");
+  for (const [name, value] of Object.entries({ width, firstLayerWidth })) {
+    if (!(typeof value === "number" && value > 0 && value <= LARGEST_WIDTH)) {
+      refuse(name, Number.isFinite(value) ? value : String(value), `a number above 0 and at most ${LARGEST_WIDTH}`);
+    }
+  }
+  if (!isWhole(seed, 0)) refuse("seed", seed, "a whole number from 0 to 2^53 - 1");
+  return { inputShape: [...inputShape], classes, width, firstLayerWidth, seed };
+}
+
+function findArchitecture(name: string): Architecture {
+  const found = architectures.get(name);
+  if (found) return found;
+  const near = didYouMean(name, modelNames);
+  throw new ArgumentError(`there is no model "${name}"`, {
+    op: "createModel",
+    want: modelNames.join(", "),
+    got: name,
+    hint: near && `did you mean "${near}"?`,
+  });
+}
+
+/**
+ * Makes a built-in model with fresh weights: the same name, options and seed give the same weights everywhere.
+ *
+ * @throws {ArgumentError} for an unknown name, with the nearest known one, or an option that makes no sense
+ * @example const model = createModel("resnet8", { inputShape: [1, 28, 28], classes: 10, width: 2 });
+ */
+export function createModel(name: string, options: ModelOptions): Model {
+  const { build, smallestSide } = findArchitecture(name);
+  const complete = checkOptions(options);
+  const { inputShape } = complete;
+  if (Math.min(inputShape[1], inputShape[2]) < smallestSide) {
+    refuse("inputShape", inputShape, `images of at least ${smallestSide} × ${smallestSide} for ${name}`);
+  }
+  const { variables, forward } = build(complete);
+  return { name, options: { ...complete }, inputShape, variables, forward };
+}

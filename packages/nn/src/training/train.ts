@@ -1,0 +1,251 @@
+import { ArgumentError, type Engine, NonFiniteError } from "@lowbit/core-tensor";
+import { type CheckpointOptions, type Start, TrainingFolder } from "../checkpoint/training-folder.js";
+import { crossEntropyLoss, type Loss } from "../losses/cross-entropy-loss.js";
+import { scoreLogits } from "../metrics/score-logits.js";
+import type { Model } from "../models/model.js";
+import type { Optimiser } from "../optimisers/optimiser.js";
+import type { Schedule } from "../schedules/schedule.js";
+import { compileForward, type Evaluation, evaluateLogits, type LogitsFunction } from "./evaluate-model.js";
+import { eventLoopTurns } from "./event-loop-turns.js";
+import { InterruptedError } from "./interrupted-error.js";
+import { type Batch, type Loader, restOfEpoch } from "./loader.js";
+import { type EpochReport, noSums, type Progress, startOfRun } from "./progress.js";
+import { compileTrainingStep, type TrainingStep } from "./training-step.js";
+
+/** What a step did. */
+export interface StepReport {
+  readonly epoch: number;
+  /** Steps done, this one included. */
+  readonly step: number;
+  readonly totalSteps: number;
+  /** Of this batch, before the step. */
+  readonly loss: number;
+  /** Of this batch, in per cent. */
+  readonly accuracy: number;
+  readonly learningRate: number;
+  readonly images: number;
+  /** Of this step alone. */
+  readonly imagesPerSecond: number;
+}
+
+/** Told as a run goes; what they return is waited for. */
+export interface TrainingCallbacks {
+  onStart?(start: {
+    readonly start: Start;
+    readonly epoch: number;
+    readonly step: number;
+    readonly totalSteps: number;
+  }): void | Promise<void>;
+  onStep?(report: StepReport): void | Promise<void>;
+  /** During the evaluation of an epoch: images done so far. */
+  onEvaluation?(images: number): void;
+  onEpoch?(report: EpochReport): void | Promise<void>;
+  /** A checkpoint has been written. */
+  onCheckpoint?(saved: { readonly folder: string; readonly step: number }): void | Promise<void>;
+}
+
+export interface TrainOptions {
+  readonly engine: Engine;
+  readonly model: Model;
+  readonly loader: Loader;
+  /** Evaluated after each epoch. */
+  readonly evaluate?: Loader;
+  /** Cross-entropy where absent. */
+  readonly loss?: Loss;
+  readonly optimiser: Optimiser;
+  readonly schedule: Schedule;
+  readonly epochs: number;
+  readonly callbacks?: TrainingCallbacks;
+  /** Ends the run after the step that is running: a checkpoint is saved, and `train` rejects with an InterruptedError. */
+  readonly signal?: AbortSignal;
+  readonly checkpoint?: CheckpointOptions;
+}
+
+export interface TrainingOutcome {
+  readonly start: Start;
+  /** How the last epoch went: the same for a run, a resumed run, and a finished run that is asked again. */
+  readonly result: EpochReport;
+}
+
+/**
+ * Trains a model; leaves the final values in the engine.
+ *
+ * @throws {InterruptedError} when the signal said so; the folder can be resumed
+ * @throws {NonFiniteError} when a step would make NaN or Inf; nothing of that step is kept, nor any later checkpoint
+ * @throws {ConfigurationError} when the folder holds another run, or is not empty and `resume` is not asked for
+ * @example
+ * const outcome = await train({
+ *   engine, model, loader, epochs: 5, optimiser: sgd({ momentum: 0.9 }), schedule: cosineSchedule({ learningRate: 0.1 }),
+ * });
+ */
+export async function train(options: TrainOptions): Promise<TrainingOutcome> {
+  const { engine, model, loader, evaluate, loss = crossEntropyLoss, optimiser, schedule, epochs, checkpoint } = options;
+  if (!Number.isSafeInteger(epochs) || epochs < 1) {
+    throw new ArgumentError(`a run can't take ${epochs} epochs`, {
+      where: "epochs",
+      want: "a whole number from 1",
+      got: epochs,
+    });
+  }
+  const { stepsPerEpoch } = loader;
+  const step = compileTrainingStep(engine, { model, loss, optimiser });
+  const run = {
+    model: { name: model.name, options: model.options },
+    identity: checkpoint?.identity ?? {},
+    optimiser: { name: optimiser.name, options: optimiser.options },
+    schedule: { name: schedule.name, options: schedule.options },
+    epochs,
+    stepsPerEpoch,
+  };
+  const opened = checkpoint && (await TrainingFolder.open(checkpoint, run, { engine, step }));
+  const { folder, start, progress, scheduleState } = opened ?? {
+    ...{ folder: undefined, start: "fresh" as const, progress: startOfRun, scheduleState: null },
+  };
+  const totalSteps = epochs * stepsPerEpoch;
+  await options.callbacks?.onStart?.({ start, epoch: progress.epochsDone, step: progress.step, totalSteps });
+  if (start === "finished") return { start, result: progress.lastEpoch as EpochReport };
+  if (scheduleState !== null) schedule.restore?.(scheduleState);
+  const logitsOf = evaluate && compileForward(engine, model);
+  try {
+    const running = new TrainingRun({ ...options, totalSteps }, step, logitsOf, folder, progress);
+    return { start, result: await running.finish() };
+  } finally {
+    await folder?.close();
+  }
+}
+
+/** One run, from where it stands to its end. */
+class TrainingRun {
+  private readonly takeTurn = eventLoopTurns(25);
+
+  constructor(
+    private readonly options: TrainOptions & { readonly totalSteps: number },
+    private readonly step: TrainingStep,
+    private readonly logitsOf: LogitsFunction | undefined,
+    private readonly folder: TrainingFolder | undefined,
+    private progress: Progress,
+  ) {}
+
+  async finish(): Promise<EpochReport> {
+    const { epochs } = this.options;
+    while (this.progress.epochsDone < epochs) {
+      if (this.progress.position.epoch === this.progress.epochsDone) {
+        await this.trainEpoch();
+        if (this.logitsOf) await this.save(); // an evaluation may take long
+      }
+      await this.endEpoch();
+      await this.save();
+    }
+    return this.progress.lastEpoch as EpochReport;
+  }
+
+  private async trainEpoch(): Promise<void> {
+    const { loader, signal } = this.options;
+    const { position, epochsDone: epoch } = this.progress;
+    let hasEnded = false;
+    for await (const batch of restOfEpoch(loader, position)) {
+      if (signal?.aborted) await this.interrupt();
+      await this.takeStep(batch);
+      hasEnded = batch.next.epoch > epoch;
+      if (this.folder?.isDue && !hasEnded) await this.save();
+      await this.takeTurn();
+    }
+    if (!hasEnded) {
+      throw new ArgumentError(`the loader gave no last batch of epoch ${epoch}`, {
+        want: "batches up to one whose `next` is in the following epoch",
+      });
+    }
+  }
+
+  private async takeStep({ images, labels, next }: Batch): Promise<void> {
+    const { schedule, totalSteps, callbacks } = this.options;
+    const { epochsDone: epoch, step: before, sums } = this.progress;
+    const learningRate = schedule.learningRate(before, totalSteps);
+    const started = performance.now();
+    const { loss, logits } = await this.step
+      .run({ images, labels, learningRate })
+      .catch((error) => Promise.reject(this.explainFailure(error)));
+    const seconds = (performance.now() - started) / 1000;
+    const { top1, images: count } = scoreLogits(logits, labels);
+    const step = before + 1;
+    this.progress = {
+      ...this.progress,
+      position: next,
+      step,
+      sums: { images: sums.images + count, correct: sums.correct + top1, loss: sums.loss + loss * count },
+    };
+    this.folder?.note({ event: "step", epoch, step, loss, learningRate });
+    const accuracy = (100 * top1) / count;
+    const imagesPerSecond = count / seconds;
+    await callbacks?.onStep?.({
+      epoch,
+      step,
+      totalSteps,
+      loss,
+      accuracy,
+      learningRate,
+      images: count,
+      imagesPerSecond,
+    });
+  }
+
+  private async endEpoch(): Promise<void> {
+    const { schedule, callbacks } = this.options;
+    const { epochsDone: epoch, step, sums } = this.progress;
+    const evaluation = await this.evaluate();
+    const report: EpochReport = {
+      epoch,
+      step,
+      loss: sums.loss / sums.images,
+      accuracy: (100 * sums.correct) / sums.images,
+      evaluation,
+    };
+    schedule.observe?.(evaluation?.loss ?? report.loss);
+    this.folder?.note({ event: "epoch", ...report, evaluation: evaluation && { ...evaluation } });
+    this.progress = { ...this.progress, epochsDone: epoch + 1, sums: noSums, lastEpoch: report };
+    await callbacks?.onEpoch?.(report);
+  }
+
+  private async evaluate(): Promise<Evaluation | null> {
+    const { evaluate: loader, signal, callbacks } = this.options;
+    if (!loader || !this.logitsOf) return null;
+    const onBatch = (images: number) => callbacks?.onEvaluation?.(images);
+    const timed = await evaluateLogits(this.logitsOf, { loader, signal, onBatch }).catch((error) => {
+      // The epoch was saved before its evaluation began: resuming starts with the evaluation.
+      throw error instanceof InterruptedError ? new InterruptedError(this.where(), this.folder?.path) : error;
+    });
+    const { imagesPerSecond: _, ...evaluation } = timed;
+    return evaluation;
+  }
+
+  private async save(): Promise<void> {
+    const { schedule, epochs, callbacks } = this.options;
+    if (!this.folder) return;
+    const { progress } = this;
+    const finished = progress.epochsDone === epochs;
+    await this.folder.save({ progress, scheduleState: schedule.state?.() ?? null, finished });
+    await callbacks?.onCheckpoint?.({ folder: this.folder.path, step: progress.step });
+  }
+
+  private async interrupt(): Promise<never> {
+    await this.save();
+    throw new InterruptedError(this.where(), this.folder?.path);
+  }
+
+  private where(): string {
+    return `in epoch ${this.progress.epochsDone + 1}, after step ${this.progress.step} of ${this.options.totalSteps}`;
+  }
+
+  private explainFailure(error: unknown): unknown {
+    if (!(error instanceof NonFiniteError)) return error;
+    const [headline] = error.message.split("\n");
+    const { epochsDone, step } = this.progress;
+    return new NonFiniteError(`training diverged in epoch ${epochsDone + 1}, step ${step + 1}: ${headline}`, {
+      layer: error.layer,
+      where: error.where,
+      want: "finite values",
+      hint: "a smaller learning rate, a warm-up, or inputs without NaN",
+      cause: error,
+    });
+  }
+}

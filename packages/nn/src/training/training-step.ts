@@ -1,0 +1,39 @@
+import { type Engine, grad, type HostTensor, type HostTensors, type Tensor, type Variable } from "@lowbit/core-tensor";
+import type { Loss } from "../losses/cross-entropy-loss.js";
+import type { Model } from "../models/model.js";
+import type { Optimiser } from "../optimisers/optimiser.js";
+
+export interface TrainingStep {
+  /** Everything that a step can change: the model's variables, then the optimiser's. */
+  readonly modelVariables: readonly Variable[];
+  readonly optimiserVariables: readonly Variable[];
+  run(batch: {
+    readonly images: HostTensor;
+    readonly labels: HostTensor;
+    readonly learningRate: number;
+  }): Promise<{ readonly loss: number; readonly logits: HostTensor }>;
+}
+
+/** Compiles forward pass, loss, gradients and update into one step. */
+export function compileTrainingStep(
+  engine: Engine,
+  { model, loss, optimiser }: { readonly model: Model; readonly loss: Loss; readonly optimiser: Optimiser },
+): TrainingStep {
+  const parameters = model.variables.filter(({ trainable }) => trainable);
+  const update = optimiser.forParameters(parameters);
+  const step = engine.compile<HostTensors, { loss: Tensor; logits: Tensor }>(({ images, labels, learningRate }) => {
+    const logits = model.forward(images, { training: true });
+    const value = loss(logits, labels);
+    update.update(grad(value, parameters), learningRate);
+    return { loss: value, logits };
+  });
+  return {
+    modelVariables: model.variables,
+    optimiserVariables: update.variables,
+    async run({ images, labels, learningRate }) {
+      const rate: HostTensor = { dtype: "f32", shape: [], data: Float32Array.of(learningRate) };
+      const result = await step({ images, labels, learningRate: rate });
+      return { loss: result.loss.data[0], logits: result.logits };
+    },
+  };
+}

@@ -42,7 +42,7 @@ function trustingRead(bytes: Uint8Array): Map<string, { dtype: string; shape: nu
   const result = new Map();
   for (const key of Object.keys(header)) {
     if (key === "__metadata__") continue;
-    const { dtype, shape, data_offsets } = Object.getOwnPropertyDescriptor(header, key)?.value;
+    const { dtype, shape, data_offsets } = (Object.getOwnPropertyDescriptor(header, key) as PropertyDescriptor).value;
     result.set(key, {
       dtype,
       shape,

@@ -1,64 +1,74 @@
-import type { Worker } from "node:worker_threads";
 import { type BatchPlace, type BatchSource, openInlineSource } from "./batch-source.js";
 import type { Split } from "./dataset.js";
 import type { Batch, BatchSettings } from "./prepare-batch.js";
+import { startWorker, type WorkerReply } from "./start-worker.js";
 
-/** What the worker is started with. */
-export interface WorkerStart {
-  readonly split: Split;
-  readonly settings: BatchSettings;
-}
-
-/** Asks for one batch. */
-export interface WorkerRequest {
-  readonly id: number;
-  readonly place: BatchPlace;
-}
-
-/** Answers: the batch, or that the worker has started. */
-export type WorkerReply = "ready" | { readonly id: number; readonly batch: Batch };
-
-interface Pending {
-  readonly place: BatchPlace;
-  readonly promise: Promise<Batch>;
-  readonly resolve: (batch: Batch) => void;
+interface Deferred<Value> {
+  readonly promise: Promise<Value>;
+  readonly resolve: (value: Value) => void;
   readonly reject: (reason: unknown) => void;
+}
+
+function defer<Value>(): Deferred<Value> {
+  let resolve: (value: Value) => void = () => undefined;
+  let reject: (reason: unknown) => void = () => undefined;
+  const promise = new Promise<Value>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  promise.catch(() => undefined); // nobody may ever ask for it
+  return { promise, resolve, reject };
 }
 
 const samePlace = (a: BatchPlace, b: BatchPlace): boolean =>
   a.epoch === b.epoch && a.start === b.start && a.size === b.size;
 
 /**
- * Prepares batches in a worker, `depth` of them ahead of what was asked for. Where no worker starts (browsers, sources that were not
- * built), and when it dies, batches are prepared here: they are the same.
+ * Prepares batches in a worker, `depth` of them ahead of what was asked for. Where no worker starts (sources that were not built, a
+ * page that may not), and when it dies, batches are prepared here: they are the same.
  */
 export async function openWorkerSource(split: Split, settings: BatchSettings, depth: number): Promise<BatchSource> {
   const inline = openInlineSource(split, settings);
-  const worker = await startWorker({ split: shareSplit(split), settings }).catch(() => undefined);
-  if (worker === undefined) return inline;
-
-  const pending = new Map<number, Pending>();
-  let nextId = 0;
+  const ready = defer<void>();
+  const pending = new Map<number, Deferred<Batch> & { readonly place: BatchPlace }>();
   let isAlive = true;
-  worker.on("message", (reply: WorkerReply) => {
-    if (reply === "ready") return;
-    pending.get(reply.id)?.resolve(reply.batch);
-  });
-  const lose = (reason: unknown): void => {
+  const onReply = (reply: WorkerReply): void => {
+    if (reply === "ready") ready.resolve();
+    else pending.get(reply.id)?.resolve(reply.batch);
+  };
+  const onDeath = (reason: unknown): void => {
     isAlive = false;
+    ready.reject(reason);
     for (const { reject } of pending.values()) reject(reason);
     pending.clear();
   };
-  worker.on("error", lose);
-  worker.on("exit", (code) => lose(new Error(`the worker that prepares batches ended with code ${code}`)));
+  const worker = await startWorker({ onReply, onDeath }).catch(() => undefined);
+  if (worker === undefined) return inline;
+  try {
+    worker.send({ split: shareSplit(split), settings });
+    await ready.promise;
+  } catch {
+    return inline;
+  } finally {
+    worker.release();
+  }
 
+  let nextId = 0;
   function request(place: BatchPlace): void {
     for (const other of pending.values()) if (samePlace(other.place, place)) return;
     const id = nextId++;
-    const { promise, resolve, reject } = deferred<Batch>();
-    promise.catch(() => undefined); // nobody may ever ask for it
-    pending.set(id, { place, promise, resolve, reject });
-    worker?.postMessage({ id, place } satisfies WorkerRequest);
+    pending.set(id, { place, ...defer<Batch>() });
+    worker?.send({ id, place });
+  }
+
+  async function receive(place: BatchPlace): Promise<Batch | undefined> {
+    for (const [id, other] of pending) {
+      if (!samePlace(other.place, place)) continue;
+      const batch = await other.promise;
+      pending.delete(id);
+      return batch;
+    }
+    return undefined;
   }
 
   return {
@@ -67,63 +77,30 @@ export async function openWorkerSource(split: Split, settings: BatchSettings, de
       const wanted: BatchPlace[] = [place];
       while (wanted.length <= depth) wanted.push(after(wanted[wanted.length - 1]));
       // After a seek, what was prepared for the old place is of no use.
-      for (const [id, other] of pending) if (!wanted.some((one) => samePlace(one, other.place))) pending.delete(id);
+      for (const [id, { place: old }] of pending) if (!wanted.some((one) => samePlace(one, old))) pending.delete(id);
       for (const one of wanted) request(one);
-      worker.ref(); // somebody waits: the process may not end now
+      worker.hold(); // somebody waits: the process may not end now
       try {
-        for (const [id, other] of pending) {
-          if (!samePlace(other.place, place)) continue;
-          const batch = await other.promise;
-          pending.delete(id);
-          return batch;
-        }
+        const batch = await receive(place);
+        if (batch !== undefined) return batch;
       } catch {
         // The worker died: its work is done here.
       } finally {
-        worker.unref();
+        worker.release();
       }
       return inline.batch(place, after);
     },
     async close() {
       isAlive = false;
-      await worker.terminate();
+      await worker.end();
     },
   };
 }
 
-function deferred<Value>(): {
-  promise: Promise<Value>;
-  resolve: (value: Value) => void;
-  reject: (reason: unknown) => void;
-} {
-  let resolve: (value: Value) => void = () => undefined;
-  let reject: (reason: unknown) => void = () => undefined;
-  const promise = new Promise<Value>((onResolve, onReject) => {
-    resolve = onResolve;
-    reject = onReject;
-  });
-  return { promise, resolve, reject };
-}
-
-/** Images in shared memory, so that the worker reads them where they are; an unshared copy is sent where there is none. */
+/** Images in shared memory, so that the worker reads them where they are; a copy is sent where there is none. */
 function shareSplit(split: Split): Split {
   if (typeof SharedArrayBuffer === "undefined" || split.images.buffer instanceof SharedArrayBuffer) return split;
   const images = new Uint8Array(new SharedArrayBuffer(split.images.length));
   images.set(split.images);
   return { ...split, images };
-}
-
-/** Starts the worker and waits until it runs; throws where it can't. */
-async function startWorker(workerData: WorkerStart): Promise<Worker> {
-  const { Worker } = await import("node:worker_threads");
-  const worker = new Worker(new URL("./batch-worker.js", import.meta.url), { workerData, execArgv: [] });
-  await new Promise<void>((resolve, reject) => {
-    worker.once("message", () => resolve()); // "ready"
-    worker.once("error", reject);
-    worker.once("exit", () => reject(new Error("the worker ended before it began")));
-  });
-  worker.removeAllListeners("error");
-  worker.removeAllListeners("exit");
-  worker.unref();
-  return worker;
 }

@@ -41,7 +41,6 @@ export function parseJson(text: string | Uint8Array, { file, maxBytes = MAX_BYTE
 }
 
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: RFC 8259 forbids exactly these in a string
 const PLAIN_TEXT = /[^"\\\u0000-\u001f]*/y;
 const WHITESPACE = /[ \t\n\r]*/y;
 const ESCAPES: ReadonlyMap<string, string> = new Map([

@@ -68,8 +68,9 @@ export function defineScheme(declaration: SchemeDeclaration): Scheme {
 function checkBits(scheme: SchemeDeclaration, slot: Slot, { bits, signed }: SchemeRequest): void {
   const offered = scheme.bits(slot, { signed });
   if (offered.includes(bits)) return;
-  const edge = slot === "weight" ? "weight" : `${slot}${signed ? " that can be negative" : " that is never negative"}`;
-  throw new ConfigurationError(`scheme "${scheme.name}" has no ${bits}-bit quantizer for a ${edge}`, {
+  const edge =
+    slot === "weight" ? "weights" : `${slot}s${signed ? " that can be negative" : " that are never negative"}`;
+  throw new ConfigurationError(`scheme "${scheme.name}" has no ${bits}-bit quantizer for ${edge}`, {
     where: `slot "${slot}"`,
     want:
       offered.length === 0

@@ -1,7 +1,6 @@
 import {
   abs,
   clip,
-  constantOf,
   divide,
   max,
   maximum,
@@ -31,8 +30,8 @@ const options = z
 /** One of the k bits is the sign. */
 const largestCode = (bits: number): number => 2 ** (bits - 1) - 1;
 
-/** In float32, the same number for fake quantization, for codes and for the epilogue of an integer kernel. */
-const step = (range: number, bits: number): number => Math.fround(range / largestCode(bits));
+/** Codes to the unit where the range is a number: n itself where it is 1, so that ties of the printed grid stay ties. */
+const density = (range: number, bits: number): number => Math.fround(largestCode(bits) / range);
 
 /** Values that are all 0 still have a step: dividing by it must not make NaN of them. */
 const SMALLEST_RANGE = 2 ** -100;
@@ -44,12 +43,13 @@ function largestMagnitude(values: Tensor, axis: number | undefined): Tensor {
 }
 
 /**
- * Signed whole numbers of k bits, symmetric about 0: q(x) = s · clip(round(x / s), −n, n) with n = 2^(k−1) − 1 and the
- * step s = range / n, rounded to float32. Ties go to the even code.
+ * Signed whole numbers of k bits on a grid symmetric about 0, with n = 2^(k−1) − 1. Ties go to the even code.
  *
- * Range a number: x is clipped to [−range, range] first. Gradient: 1 there (edges included), 0 outside.
- * Range "max-abs": the largest |x|, of the tensor or of each channel; the gradient does not see it. Nothing is outside
- * then, so the gradient is 1; for values that the range was not made of, 1 where |round(x / s)| ≤ n, 0 elsewhere.
+ * Range a number: q(x) = round(d · clip(x, −range, range)) / d with d = n / range, rounded to float32. Gradient: 1 inside
+ * the range (edges included), 0 outside.
+ * Range "max-abs": q(x) = s · clip(round(x / s), −n, n) with s = max(|x|) / n, of the tensor or of each channel; the
+ * gradient does not see s. Nothing is outside then, so the gradient is 1; for values that s was not made of, 1 where
+ * |round(x / s)| ≤ n, 0 elsewhere.
  */
 export const uniformSymmetric = defineQuantizer({
   name: "uniform-symmetric",
@@ -66,20 +66,22 @@ export const uniformSymmetric = defineQuantizer({
               divide(largestMagnitude(values, granularity === "per-channel" ? axis : undefined), largestCode(bits)),
             ),
         }
-      : { kind: "constant", value: step(range, bits) },
+      : { kind: "constant", value: 1 / density(range, bits) },
   granularity: ({ granularity, axis }) =>
     granularity === "per-channel" ? { kind: "per-channel", axis } : { kind: "per-tensor" },
   fakeQuantize: (x, { bits, range }, scale) => {
     const n = largestCode(bits);
     if (range !== "max-abs") {
-      const s = constantOf(step(range, bits));
-      return multiply(roundStraightThrough(divide(clip(x, { min: -range, max: range }), s)), s);
+      const d = density(range, bits);
+      return divide(roundStraightThrough(multiply(clip(x, { min: -range, max: range }), d)), d);
     }
     const s = scale as Tensor;
     return multiply(clip(roundStraightThrough(divide(x, s)), { min: -n, max: n }), s);
   },
-  toCodes: (levels, { bits, range }, scale) => roundHalfEven(divide(levels, scale ?? step(range as number, bits))),
-  fromCodes: (codes, { bits, range }, scale) => multiply(codes, scale ?? step(range as number, bits)),
+  toCodes: (levels, { bits, range }, scale) =>
+    roundHalfEven(range === "max-abs" ? divide(levels, scale as Tensor) : multiply(levels, density(range, bits))),
+  fromCodes: (codes, { bits, range }, scale) =>
+    range === "max-abs" ? multiply(codes, scale as Tensor) : divide(codes, density(range, bits)),
   gradient: ({ bits, range }, scale) => {
     if (range !== "max-abs") return clippedGradient(-range, range);
     const edge = (largestCode(bits) + 0.5) * scale; // n is odd: halfway goes up, to n + 1

@@ -1,15 +1,15 @@
-import { clip, constantOf, divide, multiply, roundHalfEven, roundStraightThrough } from "@lowbit/core-tensor";
+import { clip, divide, multiply, roundHalfEven, roundStraightThrough } from "@lowbit/core-tensor";
 import { z } from "zod";
 import { clippedGradient, defineQuantizer } from "../define-quantizer.js";
 
 const largestCode = (bits: number): number => 2 ** bits - 1;
 
-/** In float32, the same number for fake quantization, for codes and for the epilogue of an integer kernel. */
-const step = (range: number, bits: number): number => Math.fround(range / largestCode(bits));
+/** Codes to the unit: n itself where the range is 1, so that ties of the printed grid stay ties. */
+const density = (range: number, bits: number): number => Math.fround(largestCode(bits) / range);
 
 /**
- * Whole numbers of k bits from 0: q(x) = s · round(clip(x, 0, range) / s) with s = range / (2^k − 1), rounded to float32.
- * Ties go to the even code. One bit gives {0, range}.
+ * Whole numbers of k bits from 0: q(x) = round(d · clip(x, 0, range)) / d with d = (2^k − 1) / range, rounded to
+ * float32. Ties go to the even code. One bit gives {0, range}.
  *
  * Gradient: 1 where 0 ≤ x ≤ range (edges included), 0 outside.
  */
@@ -22,13 +22,13 @@ export const uniformUnsigned = defineQuantizer({
     range: z.number().min(1e-6).max(1e6).default(1),
   }),
   codes: ({ bits }) => ({ kind: bits === 1 ? "binary" : "uint", min: 0, max: largestCode(bits) }),
-  scale: ({ bits, range }) => ({ kind: "constant", value: step(range, bits) }),
+  scale: ({ bits, range }) => ({ kind: "constant", value: 1 / density(range, bits) }),
   granularity: () => ({ kind: "per-tensor" }),
   fakeQuantize: (x, { bits, range }) => {
-    const s = constantOf(step(range, bits));
-    return multiply(roundStraightThrough(divide(clip(x, { min: 0, max: range }), s)), s);
+    const d = density(range, bits);
+    return divide(roundStraightThrough(multiply(clip(x, { min: 0, max: range }), d)), d);
   },
-  toCodes: (levels, { bits, range }) => roundHalfEven(divide(levels, step(range, bits))),
-  fromCodes: (codes, { bits, range }) => multiply(codes, step(range, bits)),
+  toCodes: (levels, { bits, range }) => roundHalfEven(multiply(levels, density(range, bits))),
+  fromCodes: (codes, { bits, range }) => divide(codes, density(range, bits)),
   gradient: ({ range }) => clippedGradient(0, range),
 });

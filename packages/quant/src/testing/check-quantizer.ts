@@ -103,6 +103,7 @@ async function observeCase<Options>(
     codes,
     mostLevels: Number.isInteger(bits) ? 2 ** (bits as number) : every.length,
     scale,
+    isStatic: declared.kind === "constant",
     gradient,
     probes: await observe(probeValues(codes, scale, gradient?.edges ?? [])),
     everyCode: await throughLevels(engine, quantizer, options, every, scaleTensor),

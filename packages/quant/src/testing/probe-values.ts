@@ -18,7 +18,8 @@ const GRID = 200;
  * both neighbours; zero, tiny and huge values; and an even grid to a little beyond its range. Rising, float32, each once.
  */
 export function probeValues({ min, max }: CodeRange, scale: number, edges: readonly number[]): Float32Array {
-  const points = [0, 1e-30, -1e-30, 1e20, -1e20, 1, -1, ...edges];
+  const points = [0, 1e-30, -1e-30, 1e20, -1e20, 1, -1];
+  for (const edge of edges) points.push(edge * (1 - 1e-5), edge, edge * (1 + 1e-5));
   for (let code = min - 1; code <= max + 1; code++) points.push(code * scale, (code + 0.5) * scale);
   const reach = Math.max(1, scale * Math.max(Math.abs(min), Math.abs(max)));
   for (let i = -GRID; i <= GRID; i++) points.push((i / GRID) * 1.5 * reach);

@@ -8,6 +8,8 @@ export interface QuantizerCase {
   /** The most levels that k bits can tell apart; k from the options where they have `bits`, else from the codes. */
   readonly mostLevels: number;
   readonly scale: number;
+  /** Whether the scale is a constant: then edges are where they are, to the last bit. */
+  readonly isStatic: boolean;
   readonly gradient: DeclaredGradient | undefined;
   /** Over the probes, and over the levels of all codes. */
   readonly probes: Observation;
@@ -16,6 +18,11 @@ export interface QuantizerCase {
 
 /** What is wrong, in one line; undefined where the rule holds. */
 export type QuantizerRule = (observed: QuantizerCase) => string | undefined;
+
+/** An edge that is a multiple of a computed scale may move by a few float32 steps: so near, either side will do. */
+const BESIDE = 2 ** -20;
+const isBeside = (value: number, edge: number): boolean => Math.abs(value - edge) < BESIDE * Math.abs(edge);
+const isClose = (got: number, want: number): boolean => Math.abs(got - want) <= 1e-6 * Math.max(1, Math.abs(want));
 
 /** The first place where a claim fails, as a sentence. */
 function firstFailure(count: number, holds: (i: number) => boolean, say: (i: number) => string): string | undefined {
@@ -79,13 +86,14 @@ export const quantizerRules = {
       (i) => `q(${values[i]}) = ${levels[i]}, and q of that is ${again[i]}`,
     ),
 
-  "has the gradient that it declares": ({ gradient, probes: { values, gradients } }) =>
+  "has the gradient that it declares": ({ gradient, isStatic, probes: { values, gradients } }) =>
     firstFailure(
       values.length,
       (i) => {
-        const want = gradient?.at(values[i]);
-        if (want === undefined) return Number.isFinite(gradients[i]);
-        return Math.abs(gradients[i] - want) <= 1e-6 * Math.max(1, Math.abs(want));
+        if (gradient === undefined) return Number.isFinite(gradients[i]);
+        const edge = isStatic ? undefined : gradient.edges.find((each) => isBeside(values[i], each));
+        const wanted = edge === undefined ? [values[i]] : [values[i], edge * (1 - BESIDE), edge * (1 + BESIDE)];
+        return wanted.some((value) => isClose(gradients[i], gradient.at(value)));
       },
       (i) =>
         `at ${values[i]} the gradient is ${gradients[i]}, declared is ${gradient?.at(values[i]) ?? "a finite one"}`,

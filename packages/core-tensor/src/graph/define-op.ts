@@ -1,5 +1,5 @@
 import type { Dtype, HostArray } from "./dtype.js";
-import { DtypeError, GraphError } from "./errors.js";
+import { ArgumentError, DtypeError, GraphError, LowbitError } from "./errors.js";
 import { checkShape, type Shape } from "./shape.js";
 import { constantOf } from "./sources.js";
 import { type Attributes, currentLayer, Tensor } from "./tensor.js";
@@ -97,14 +97,31 @@ export function buildNode(
   const tensors = inputs.map(toTensor);
   const dtypes = tensors.map((tensor) => tensor.dtype);
   const shapes = tensors.map((tensor) => tensor.shape);
-  const complete = declaration.normalise ? declaration.normalise(attributes, shapes) : attributes;
-  let dtype: Dtype = "f32";
-  if (declaration.dtype) dtype = declaration.dtype(dtypes, complete);
-  else if (dtypes.some((each) => each !== "f32")) {
-    throw new DtypeError({ op: declaration.name, layer: layer || undefined, want: "f32 inputs", got: dtypes });
+  try {
+    const complete = declaration.normalise ? declaration.normalise(attributes, shapes) : attributes;
+    const dtype = declaration.dtype ? declaration.dtype(dtypes, complete) : onlyF32(declaration.name, dtypes);
+    const shape = checkShape(declaration.name, declaration.shape(shapes, complete));
+    return new Tensor(declaration, tensors, complete, shape, dtype, layer);
+  } catch (cause) {
+    throw explainRefusal(cause, declaration.name, layer, { inputs: shapes.map(String), attributes });
   }
-  const shape = checkShape(declaration.name, declaration.shape(shapes, complete));
-  return new Tensor(declaration, tensors, complete, shape, dtype, layer);
+}
+
+function onlyF32(op: string, dtypes: readonly Dtype[]): Dtype {
+  if (dtypes.every((dtype) => dtype === "f32")) return "f32";
+  throw new DtypeError({ op, want: "f32 inputs", got: dtypes });
+}
+
+/** Errors of ours pass; what a rule stumbled over (attributes that are no object, a rank it did not expect) gets a name. */
+function explainRefusal(cause: unknown, op: string, layer: string, got: unknown): unknown {
+  if (cause instanceof LowbitError) return cause;
+  return new ArgumentError(`${op} can't be built from these inputs and attributes`, {
+    op,
+    layer: layer || undefined,
+    want: "the shapes and attributes that its documentation names",
+    got,
+    cause,
+  });
 }
 
 /** Declares an operation with `N` inputs and attributes `A`. */

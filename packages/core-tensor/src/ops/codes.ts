@@ -2,9 +2,13 @@ import { defineOp, type Op, type Values } from "../graph/define-op.js";
 import type { Dtype } from "../graph/dtype.js";
 import { AccumulatorError, DtypeError } from "../graph/errors.js";
 import type { Shape } from "../graph/shape.js";
-import { type CodeFormat, largestInteger } from "../packed/code-format.js";
+import { type CodeFormat, checkFormat, largestInteger } from "../packed/code-format.js";
 import { packFields, unpackFields } from "../packed/pack-codes.js";
 import { completeConv2d, type Conv2dOptions, conv2dShape, forEachTapRow } from "./conv2d.js";
+
+const ternary: CodeFormat = { kind: "ternary", bits: 2, offset: -1, step: 1, levels: 3 };
+const bipolar: CodeFormat = { kind: "bipolar", bits: 1, offset: -1, step: 2, levels: 2 };
+const unsigned4: CodeFormat = { kind: "uint", bits: 2, offset: 0, step: 1, levels: 4 };
 
 export interface CodesOptions {
   readonly format: CodeFormat;
@@ -16,6 +20,7 @@ const packedDtype = ({ bits }: CodeFormat): Dtype => `p${bits}` as Dtype;
 export const packCodes: Op<1, CodesOptions> = defineOp({
   name: "packCodes",
   arity: 1,
+  normalise: (attributes) => ({ format: checkFormat("packCodes", attributes.format) }),
   shape: ([x]) => x,
   dtype: ([x], { format }) => {
     if (x !== "f32") throw new DtypeError({ op: "packCodes", want: "codes held in f32", got: x });
@@ -25,13 +30,14 @@ export const packCodes: Op<1, CodesOptions> = defineOp({
     const fields = Array.from(x.data as Float32Array, (code) => (code - format.offset) / format.step);
     out.data.set(packFields(fields, format.bits));
   },
-  examples: [],
+  examples: [{ shapes: [[3, 5]], dtypes: ["f32"], attributes: { format: ternary }, range: [0, 0] }],
 });
 
 /** Packed fields back into whole numbers held in f32. */
 export const unpackCodes: Op<1, CodesOptions> = defineOp({
   name: "unpackCodes",
   arity: 1,
+  normalise: (attributes) => ({ format: checkFormat("unpackCodes", attributes.format) }),
   shape: ([x]) => x,
   dtype: ([x], { format }) => {
     if (x !== packedDtype(format)) {
@@ -43,7 +49,7 @@ export const unpackCodes: Op<1, CodesOptions> = defineOp({
     const fields = unpackFields(x.data as Uint8Array, format.bits, out.data.length);
     for (let i = 0; i < fields.length; i++) out.data[i] = format.offset + format.step * fields[i];
   },
-  examples: [],
+  examples: [{ shapes: [[3, 5]], dtypes: ["p2"], attributes: { format: ternary } }],
 });
 
 export interface Conv2dCodesOptions extends Conv2dOptions {
@@ -77,7 +83,11 @@ function integers({ data, dtype, shape }: Values, format: CodeFormat): Float64Ar
 export const conv2dCodes: Op<2, Conv2dCodesOptions> = defineOp({
   name: "conv2dCodes",
   arity: 2,
-  normalise: (attributes) => ({ ...completeConv2d("conv2dCodes", attributes), x: attributes.x, w: attributes.w }),
+  normalise: (attributes) => ({
+    ...completeConv2d("conv2dCodes", attributes),
+    x: checkFormat("conv2dCodes", attributes.x),
+    w: checkFormat("conv2dCodes", attributes.w),
+  }),
   shape: ([x, w], attributes) => {
     const shape = conv2dShape("conv2dCodes", x, w, attributes);
     const bound = accumulatorBound(w, attributes);
@@ -107,5 +117,9 @@ export const conv2dCodes: Op<2, Conv2dCodesOptions> = defineOp({
     });
     if (sums !== out.data) out.data.set(sums);
   },
-  examples: [],
+  examples: [
+    { shapes: [[2, 3, 5, 4], [4, 3, 3, 3]], attributes: { x: unsigned4, w: ternary, padding: 1 } },
+    { shapes: [[2, 3, 5, 4], [4, 3, 3, 3]], dtypes: ["u8", "p2"], attributes: { x: unsigned4, w: ternary, padding: 1 } },
+    { shapes: [[1, 4, 6, 5], [6, 2, 3, 2]], dtypes: ["u8", "p1"], attributes: { x: unsigned4, w: bipolar, stride: 2, groups: 2 } },
+  ],
 });

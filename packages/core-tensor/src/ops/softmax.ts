@@ -13,15 +13,15 @@ function rows(op: string, [x]: readonly Shape[]): Shape {
   return x;
 }
 
-/** For each row along the last axis: its start and log Σ exp(x), worked out from its maximum. */
-function forEachRow(x: Values, each: (from: number, logSum: number) => void): void {
+/** For each row along the last axis: its start, its maximum, and log Σ exp(x − maximum); their sum would lose digits. */
+function forEachRow(x: Values, each: (from: number, largest: number, logSum: number) => void): void {
   const K = x.shape[x.shape.length - 1];
   for (let from = 0; from < x.data.length; from += K) {
     let largest = Number.NEGATIVE_INFINITY;
     for (let k = 0; k < K; k++) largest = Math.max(largest, x.data[from + k]);
     let total = 0;
     for (let k = 0; k < K; k++) total += Math.exp(x.data[from + k] - largest);
-    each(from, largest + Math.log(total));
+    each(from, largest, Math.log(total));
   }
 }
 
@@ -33,8 +33,8 @@ export const logSoftmax: Op<1> = defineOp({
   gradient: (dy, _, { output }) => [subtract(dy, multiply(exp(output), sum(dy, { axes: [-1], keepDims: true })))],
   reference: (out, [x]) => {
     const K = x.shape[x.shape.length - 1];
-    forEachRow(x, (from, logSum) => {
-      for (let k = 0; k < K; k++) out.data[from + k] = x.data[from + k] - logSum;
+    forEachRow(x, (from, largest, logSum) => {
+      for (let k = 0; k < K; k++) out.data[from + k] = x.data[from + k] - largest - logSum;
     });
   },
   examples: [{ shapes: [[3, 5]] }, { shapes: [[4]] }],
@@ -50,8 +50,8 @@ export const softmax: Op<1> = defineOp({
   ],
   reference: (out, [x]) => {
     const K = x.shape[x.shape.length - 1];
-    forEachRow(x, (from, logSum) => {
-      for (let k = 0; k < K; k++) out.data[from + k] = Math.exp(x.data[from + k] - logSum);
+    forEachRow(x, (from, largest, logSum) => {
+      for (let k = 0; k < K; k++) out.data[from + k] = Math.exp(x.data[from + k] - largest - logSum);
     });
   },
   examples: [{ shapes: [[3, 5]] }],
@@ -86,9 +86,9 @@ export const crossEntropy: Op<2> = defineOp({
   gradient: (dy, [logits, labels]) => [crossEntropyGradient(logits, labels, dy), null],
   reference: (out, [logits, labels]) => {
     const K = logits.shape[1];
-    forEachRow(logits, (from, logSum) => {
+    forEachRow(logits, (from, largest, logSum) => {
       const label = labels.data[from / K];
-      out.data[from / K] = label >= 0 && label < K ? logSum - logits.data[from + label] : Number.NaN;
+      out.data[from / K] = label >= 0 && label < K ? logSum - (logits.data[from + label] - largest) : Number.NaN;
     });
   },
   examples: [{ shapes: [[3, 5], [3]], dtypes: ["f32", "i32"] }],
@@ -116,12 +116,12 @@ export const crossEntropyGradient: Op<3> = defineOp({
   },
   reference: (out, [logits, labels, dy]) => {
     const K = logits.shape[1];
-    forEachRow(logits, (from, logSum) => {
+    forEachRow(logits, (from, largest, logSum) => {
       const row = from / K;
       const known = labels.data[row] >= 0 && labels.data[row] < K ? 1 : Number.NaN;
       for (let k = 0; k < K; k++) {
         const hit = labels.data[row] === k ? 1 : 0;
-        out.data[from + k] = (Math.exp(logits.data[from + k] - logSum) - hit) * dy.data[row] * known;
+        out.data[from + k] = (Math.exp(logits.data[from + k] - largest - logSum) - hit) * dy.data[row] * known;
       }
     });
   },

@@ -9,6 +9,7 @@ import { sumTo } from "./sum.js";
 export const copy: Op<1> = defineElementwise({
   name: "copy",
   arity: 1,
+  dtype: ([x]) => x,
   apply: (x) => x,
   gradient: (dy) => [dy],
 });

@@ -34,3 +34,25 @@ export function codeFormat(kind: CodeFormat["kind"], min: number, max: number): 
 export function largestInteger({ offset, step, levels }: CodeFormat): number {
   return Math.max(Math.abs(offset), Math.abs(offset + step * (levels - 1)));
 }
+
+const kinds: readonly string[] = ["binary", "bipolar", "ternary", "int", "uint"];
+
+/** A format that came from outside, checked: whole numbers, 2 … 2^bits levels, offsets that int32 sums can carry. */
+export function checkFormat(op: string, format: CodeFormat): CodeFormat {
+  const { kind, bits, offset, step, levels } = format;
+  const isSound =
+    kinds.includes(kind) &&
+    [1, 2, 3, 4, 5, 6, 7, 8].includes(bits) &&
+    (step === 1 || step === 2) &&
+    Number.isInteger(levels) &&
+    levels >= 2 &&
+    levels <= 2 ** bits &&
+    Number.isInteger(offset) &&
+    Math.abs(offset) <= 2 ** 15;
+  if (isSound) return { kind, bits, offset, step, levels };
+  throw new ArgumentError(`${op} can't read codes of this format`, {
+    op,
+    want: "a format as codeFormat() makes it: 1 to 8 bits, 2 to 2^bits levels, a whole offset, step 1 or 2",
+    got: JSON.stringify(format),
+  });
+}

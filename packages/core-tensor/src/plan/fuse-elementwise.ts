@@ -23,7 +23,7 @@ export function mayFuse(node: Tensor, fuses: (op: OpDeclaration) => boolean): bo
   if (!node.op.elementwise || !fuses(node.op)) return false;
   const dtypes = [node.dtype, ...node.inputs.map(({ dtype }) => dtype)];
   if (node.op.name === "cast") return dtypes.includes("f32"); // between integers, f32 registers would lose digits
-  return !dtypes.includes("i32") && !dtypes.includes("u8");
+  return dtypes.every((dtype) => dtype === "f32" || dtype === "bool");
 }
 
 /**

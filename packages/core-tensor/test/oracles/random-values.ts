@@ -1,4 +1,4 @@
-import type { Dtype, HostTensor } from "../../src/index.js";
+import { bytesOf, type Dtype, type HostTensor, isPacked } from "../../src/index.js";
 
 /** A small generator of its own (mulberry32), so that the tests do not lean on the streams they test elsewhere. */
 export function randomNumbers(seed: number): () => number {
@@ -23,6 +23,10 @@ export function randomTensor(
     return kinks.some((kink) => Math.abs(value - kink) < 0.02) ? draw() : value;
   };
   if (dtype === "f32") return { dtype, shape, data: Float64Array.from({ length: elements }, draw) };
+  if (isPacked(dtype)) {
+    const bytes = Uint8Array.from({ length: bytesOf(dtype, elements) }, () => Math.floor(random() * 256));
+    return { dtype, shape, data: bytes.map((byte) => byte & 0x55) }; // no field of two bits is 3, which is no ternary code
+  }
   const whole = Array.from({ length: elements }, () => Math.floor(random() * (dtype === "bool" ? 2 : 3)));
   return { dtype, shape, data: dtype === "i32" ? Int32Array.from(whole) : Uint8Array.from(whole) };
 }

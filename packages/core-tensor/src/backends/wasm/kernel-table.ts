@@ -1,17 +1,50 @@
 import type { Kernel, UnplacedCall } from "./instruction.js";
+import {
+  batchMomentsKernel,
+  batchNormaliseGradientKernel,
+  batchNormaliseGradientSumsKernel,
+  batchNormaliseKernel,
+} from "./kernels/batch-norm.js";
 import { conv2dKernel } from "./kernels/conv2d.js";
 import { conv2dInputGradientKernel } from "./kernels/conv2d-input-gradient.js";
 import { conv2dWeightGradientKernel } from "./kernels/conv2d-weight-gradient.js";
 import { castKernel, fusedElementwiseKernel } from "./kernels/fused-elementwise.js";
 import { matmulKernel } from "./kernels/matmul.js";
+import {
+  averagePool2dGradientKernel,
+  averagePool2dKernel,
+  maxPool2dGradientKernel,
+  maxPool2dKernel,
+} from "./kernels/pool.js";
+import { argmaxKernel, maxKernel, meanKernel, sumKernel } from "./kernels/reduce.js";
+import {
+  crossEntropyGradientKernel,
+  crossEntropyKernel,
+  logSoftmaxKernel,
+  softmaxKernel,
+} from "./kernels/softmax.js";
+import {
+  broadcastToKernel,
+  concatKernel,
+  gatherGradientKernel,
+  gatherKernel,
+  sliceKernel,
+  transposeKernel,
+  zeroPadKernel,
+} from "./kernels/strided-copy.js";
+
+const all: readonly Kernel[] = [
+  ...[fusedElementwiseKernel, castKernel, matmulKernel],
+  ...[conv2dKernel, conv2dInputGradientKernel, conv2dWeightGradientKernel],
+  ...[batchMomentsKernel, batchNormaliseKernel, batchNormaliseGradientSumsKernel, batchNormaliseGradientKernel],
+  ...[sumKernel, meanKernel, maxKernel, argmaxKernel],
+  ...[softmaxKernel, logSoftmaxKernel, crossEntropyKernel, crossEntropyGradientKernel],
+  ...[maxPool2dKernel, maxPool2dGradientKernel, averagePool2dKernel, averagePool2dGradientKernel],
+  ...[transposeKernel, sliceKernel, zeroPadKernel, concatKernel, broadcastToKernel, gatherKernel, gatherGradientKernel],
+];
 
 /** Every kernel of this backend, by the operation that it computes. */
-const kernels: ReadonlyMap<string, Kernel> = new Map(
-  [
-    ...[fusedElementwiseKernel, castKernel, matmulKernel],
-    ...[conv2dKernel, conv2dInputGradientKernel, conv2dWeightGradientKernel],
-  ].map((kernel) => [kernel.op, kernel]),
-);
+const kernels: ReadonlyMap<string, Kernel> = new Map(all.map((kernel) => [kernel.op, kernel]));
 
 /** The kernel for a call, or why the reference computes it. */
 export function chooseKernel(call: UnplacedCall): { kernel?: Kernel; reason: string } {

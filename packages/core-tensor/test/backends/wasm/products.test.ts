@@ -18,7 +18,7 @@ async function check(specification: CallSpecification): Promise<void> {
   const expected = referenceOf(specification);
   const inputs = specification.inputs.map((input) => ({ ...input, data: input.data.map(Math.abs) as HostArray }));
   const sizes = referenceOf({ ...specification, inputs }); // Σ |a| · |b|
-  const results = [];
+  const results: HostArray[] = [];
   for (const backend of backends) {
     const { outputs, kernel, reason } = await runCall(backend, specification);
     expect(kernel, reason).not.toBe("reference");

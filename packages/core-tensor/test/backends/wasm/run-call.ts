@@ -63,6 +63,7 @@ export async function runCall(backend: Backend, specification: CallSpecification
     outputs,
     constants: [],
     variables: new Map(),
+    computedOnce: [],
     assignments: [],
     calls: [call],
     scratchBytes: 0,

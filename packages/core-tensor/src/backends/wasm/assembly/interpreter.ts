@@ -1,8 +1,13 @@
+import { batchMoments, batchNormalise, batchNormaliseGradient, batchNormaliseGradientSums } from "./batch-norm-f32";
 import { correlate, packFilters } from "./conv2d-f32";
 import { correlateWeights, sumPartials } from "./conv2d-weight-gradient-f32";
 import { fusedElementwise } from "./fused-elementwise";
 import { matmulTiles, packColumns, packRows } from "./matmul-f32";
 import * as op from "./opcodes";
+import { averagePool, averagePoolGradient, maxPoolF32, maxPoolGradient, maxPoolU8 } from "./pool";
+import { argmax, reduce } from "./reduce-f32";
+import { softmaxRows } from "./softmax-f32";
+import { fillZeros, gatherRows, scatterRows, stridedCopy } from "./strided-copy";
 
 // A program is a run of words: instructions [opcode, words, chunks, ...arguments], then END. Every instruction is cut into
 // chunks by its shape alone; who computes a chunk changes no bit of it.
@@ -28,6 +33,22 @@ function execute(opcode: i32, args: usize, chunk: i32, scratch: usize): void {
     case op.CORRELATE: correlate(args, chunk, scratch); break;
     case op.CORRELATE_WEIGHTS: correlateWeights(args, chunk, scratch); break;
     case op.SUM_PARTIALS: sumPartials(args, chunk); break;
+    case op.BATCH_MOMENTS: batchMoments(args, chunk); break;
+    case op.BATCH_NORMALISE: batchNormalise(args, chunk); break;
+    case op.BATCH_NORMALISE_GRADIENT_SUMS: batchNormaliseGradientSums(args, chunk); break;
+    case op.BATCH_NORMALISE_GRADIENT: batchNormaliseGradient(args, chunk); break;
+    case op.REDUCE: reduce(args, chunk); break;
+    case op.ARGMAX: argmax(args, chunk); break;
+    case op.SOFTMAX_ROWS: softmaxRows(args, chunk, scratch); break;
+    case op.MAX_POOL_F32: maxPoolF32(args, chunk); break;
+    case op.MAX_POOL_U8: maxPoolU8(args, chunk); break;
+    case op.MAX_POOL_GRADIENT: maxPoolGradient(args, chunk); break;
+    case op.AVERAGE_POOL: averagePool(args, chunk); break;
+    case op.AVERAGE_POOL_GRADIENT: averagePoolGradient(args, chunk); break;
+    case op.STRIDED_COPY: stridedCopy(args, chunk); break;
+    case op.FILL_ZEROS: fillZeros(args, chunk); break;
+    case op.GATHER_ROWS: gatherRows(args, chunk); break;
+    case op.SCATTER_ROWS: scatterRows(args, chunk); break;
     default: unreachable();
   }
 }

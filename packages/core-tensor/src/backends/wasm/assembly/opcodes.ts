@@ -10,6 +10,33 @@ export const PACK_FILTERS = 5;
 export const CORRELATE = 6;
 export const CORRELATE_WEIGHTS = 7;
 export const SUM_PARTIALS = 8;
+export const BATCH_MOMENTS = 9;
+export const BATCH_NORMALISE = 10;
+export const BATCH_NORMALISE_GRADIENT_SUMS = 11;
+export const BATCH_NORMALISE_GRADIENT = 12;
+export const REDUCE = 13;
+export const ARGMAX = 14;
+export const SOFTMAX_ROWS = 15;
+export const MAX_POOL_F32 = 16;
+export const MAX_POOL_U8 = 17;
+export const MAX_POOL_GRADIENT = 18;
+export const AVERAGE_POOL = 19;
+export const AVERAGE_POOL_GRADIENT = 20;
+export const STRIDED_COPY = 21;
+export const FILL_ZEROS = 22;
+export const GATHER_ROWS = 23;
+export const SCATTER_ROWS = 24;
+
+/** What REDUCE makes of its values. */
+export const SUM = 0;
+export const MEAN = 1;
+export const REDUCE_MAX = 2;
+
+/** What SOFTMAX_ROWS makes of its rows. */
+export const SOFTMAX = 0;
+export const LOG_SOFTMAX = 1;
+export const CROSS_ENTROPY = 2;
+export const CROSS_ENTROPY_GRADIENT = 3;
 
 /** Words before the arguments of an instruction: opcode, words in all, chunks. */
 export const HEADER_WORDS = 3;

@@ -65,11 +65,11 @@ export function tanh4(x: v128): v128 {
   p = f32x4.add(f32x4.mul(p, z), f32x4.splat(-5.37397155531e-2));
   p = f32x4.add(f32x4.mul(p, z), f32x4.splat(1.33314422036e-1));
   p = f32x4.add(f32x4.mul(p, z), f32x4.splat(-3.33332819422e-1));
-  const near = f32x4.add(f32x4.mul(f32x4.mul(p, z), x), x);
+  const near = f32x4.add(f32x4.mul(f32x4.mul(p, z), size), size);
   const power = exp4(f32x4.add(size, size));
   const far = f32x4.sub(f32x4.splat(1), f32x4.div(f32x4.splat(2), f32x4.add(power, f32x4.splat(1))));
-  const signed = v128.or(far, v128.and(x, i32x4.splat(0x80000000)));
-  return v128.bitselect(near, signed, f32x4.lt(size, f32x4.splat(0.625)));
+  const result = v128.bitselect(near, far, f32x4.lt(size, f32x4.splat(0.625)));
+  return v128.or(result, v128.and(x, i32x4.splat(0x80000000))); // −0 stays −0
 }
 
 /** 1 / (1 + exp(−x)), from exp(−|x|) on both sides, so that small results keep their digits. */

@@ -1,3 +1,4 @@
+export { convert, latentBytes, packedBytes } from "./convert.js";
 export type {
   CodeRange,
   DeclaredGradient,
@@ -11,8 +12,16 @@ export { clippedGradient, defineQuantizer, parseOptions } from "./define-quantiz
 export type { Scheme, SchemeChoice, SchemeDeclaration, SchemeRequest } from "./define-scheme.js";
 export { bitsFrom, defineScheme } from "./define-scheme.js";
 export { nearestName } from "./nearest-name.js";
+export type { PackedFolder } from "./packed-folder.js";
+export { isPackedGeneration, loadPackedFolder, readPackedGeneration, savePackedFolder } from "./packed-folder.js";
+export type { PackedModel, StoredPackedModel } from "./packed-model.js";
+export { restorePackedModel, storePackedModel } from "./packed-model.js";
 export type { Precision, Slot } from "./precision.js";
 export { parsePrecision } from "./precision.js";
+export type { PreparedModel } from "./prepare.js";
+export { applyQuantization, prepare } from "./prepare.js";
+export type { ChosenQuantizer, LayerQuantization, Quantization, QuantizationOptions } from "./quantization.js";
+export { planQuantization } from "./quantization.js";
 export { builtIns } from "./quantizers/built-ins.js";
 export { uniform } from "./quantizers/uniform-scheme.js";
 export { uniformSymmetric } from "./quantizers/uniform-symmetric.js";

@@ -119,8 +119,8 @@ async function warnOfDeadLayer(
 ): Promise<void> {
   const engine = await createEngine({ backend: "js" });
   const weights = await read(layer.weight);
-  const { codes } = await engine.compile(({ w }: { w: Tensor }) => ({ codes: weightCodes(quantizer, w, options, gain).codes }))({
-    w: { ...weights, data: weights.data },
+  const { codes } = await engine.compile(({ w }) => ({ codes: weightCodes(quantizer, w, options, gain).codes }))({
+    w: weights,
   });
   await engine.close();
   if (codes.data.length > 0 && codes.data.every((code) => code === 0)) {

@@ -73,12 +73,12 @@ export function checkVariables(
     return [`${name} is ${tensor.dtype} [${tensor.shape.join(", ")}], not ${dtype} [${shape.join(", ")}]`];
   });
   const complaints = [
-    missing.length > 0 && `lack ${listNames(missing)}`,
-    extra.length > 0 && `have ${listNames(extra)} too many`,
-    misshapen.length > 0 && `have another shape: ${listNames(misshapen)}`,
+    missing.length > 0 && `${listNames(missing)} are missing`,
+    extra.length > 0 && `${listNames(extra)} belong to no variable`,
+    misshapen.length > 0 && listNames(misshapen),
   ].filter((complaint) => complaint !== false);
   if (complaints.length === 0) return;
-  throw new FileFormatError(`the tensors do not fit this model: they ${complaints.join("; they ")}`, {
+  throw new FileFormatError(`the tensors do not fit this model: ${complaints.join("; ")}`, {
     where,
     want: "the tensors of this model, no more and no fewer",
     got: { missing, extra, misshapen },

@@ -65,7 +65,7 @@ export function warmUp(schedule: Schedule, { steps }: { readonly steps: number }
   const { observe, state, restore } = schedule;
   return {
     name: "warm-up",
-    options: { steps, then: { name: schedule.name, ...schedule.options } },
+    options: { steps, schedule: { name: schedule.name, ...schedule.options } },
     learningRate: (step, totalSteps) => {
       const rate = schedule.learningRate(step, totalSteps);
       return step < steps ? (rate * (step + 1)) / (steps + 1) : rate;

@@ -3,7 +3,7 @@ import { type Score, scoreLogits } from "../metrics/score-logits.js";
 import type { Model } from "../models/model.js";
 import { eventLoopTurns } from "./event-loop-turns.js";
 import { InterruptedError } from "./interrupted-error.js";
-import { type Batch, type Loader, restOfEpoch } from "./loader.js";
+import type { Loader } from "./loader.js";
 
 /** How well a network does on a data set. */
 export interface Evaluation {
@@ -48,7 +48,8 @@ export async function evaluateLogits(logitsOf: LogitsFunction, run: EvaluationRu
   let score: Score = { images: 0, top1: 0, top5: 0, loss: 0 };
   let seconds = 0;
   const takeTurn = eventLoopTurns(25);
-  for await (const { images, labels } of restOfEpoch(loader, { epoch: 0, cursor: 0 }) as AsyncIterable<Batch>) {
+  loader.seek({ epoch: 0, cursor: 0 });
+  for await (const { images, labels } of loader) {
     if (signal?.aborted) throw new InterruptedError(`while evaluating, after ${score.images} images`);
     const started = performance.now();
     const { logits } = await logitsOf({ images });

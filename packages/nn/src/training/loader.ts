@@ -11,23 +11,17 @@ export interface Batch {
   readonly images: HostTensor;
   /** [N] i32 */
   readonly labels: HostTensor;
-  /** Where the batch after this one is: another epoch, cursor 0, after the last of an epoch. */
-  readonly next: Position;
 }
 
 /**
- * Where batches come from. The batch at a position is always the same, whatever came before: that is what makes a run
- * resumable. Loaders may end after an epoch or go on into the next.
+ * Where batches come from: `createLoader` of @lowbit/data, or anything of this form. The batch at a place is always the
+ * same, whatever came before: that is what makes a run resumable.
  */
 export interface Loader {
-  readonly stepsPerEpoch: number;
-  batches(position: Position): AsyncIterable<Batch>;
-}
-
-/** The batches from a position to the end of its epoch. */
-export async function* restOfEpoch(loader: Loader, from: Position): AsyncGenerator<Batch> {
-  for await (const batch of loader.batches(from)) {
-    yield batch;
-    if (batch.next.epoch > from.epoch) return;
-  }
+  readonly batchesPerEpoch: number;
+  /** The rest of the current epoch; at its end the place moves to the beginning of the next. */
+  [Symbol.asyncIterator](): AsyncIterator<Batch>;
+  /** The place after the last batch that was given out. */
+  position(): Position;
+  seek(position: Position): void;
 }

@@ -8,7 +8,7 @@ import type { Schedule } from "../schedules/schedule.js";
 import { compileForward, type Evaluation, evaluateLogits, type LogitsFunction } from "./evaluate-model.js";
 import { eventLoopTurns } from "./event-loop-turns.js";
 import { InterruptedError } from "./interrupted-error.js";
-import { type Batch, type Loader, restOfEpoch } from "./loader.js";
+import type { Batch, Loader } from "./loader.js";
 import { type EpochReport, noSums, type Progress, startOfRun } from "./progress.js";
 import { compileTrainingStep, type TrainingStep } from "./training-step.js";
 
@@ -87,7 +87,7 @@ export async function train(options: TrainOptions): Promise<TrainingOutcome> {
       got: epochs,
     });
   }
-  const { stepsPerEpoch } = loader;
+  const stepsPerEpoch = loader.batchesPerEpoch;
   const step = compileTrainingStep(engine, { model, loss, optimiser });
   const run = {
     model: { name: model.name, options: model.options },
@@ -141,24 +141,22 @@ class TrainingRun {
 
   private async trainEpoch(): Promise<void> {
     const { loader, signal } = this.options;
-    const { position, epochsDone: epoch } = this.progress;
-    let hasEnded = false;
-    for await (const batch of restOfEpoch(loader, position)) {
+    loader.seek(this.progress.position);
+    for await (const batch of loader) {
       if (signal?.aborted) await this.interrupt();
       await this.takeStep(batch);
-      hasEnded = batch.next.epoch > epoch;
-      if (this.folder?.isDue && !hasEnded) await this.save();
+      if (this.folder?.isDue) await this.save();
       await this.takeTurn();
     }
-    if (!hasEnded) {
-      throw new ArgumentError(`the loader gave no last batch of epoch ${epoch}`, {
-        want: "batches up to one whose `next` is in the following epoch",
-      });
+    this.progress = { ...this.progress, position: { epoch: this.progress.epochsDone + 1, cursor: 0 } };
+    if (this.progress.sums.images === 0) {
+      throw new ArgumentError("there are no images to train on", { want: "a loader that gives batches" });
     }
   }
 
-  private async takeStep({ images, labels, next }: Batch): Promise<void> {
-    const { schedule, totalSteps, callbacks } = this.options;
+  private async takeStep({ images, labels }: Batch): Promise<void> {
+    const { loader, schedule, totalSteps, callbacks } = this.options;
+    const position = loader.position(); // before anything else can move it
     const { epochsDone: epoch, step: before, sums } = this.progress;
     const learningRate = schedule.learningRate(before, totalSteps);
     const started = performance.now();
@@ -170,7 +168,7 @@ class TrainingRun {
     const step = before + 1;
     this.progress = {
       ...this.progress,
-      position: next,
+      position,
       step,
       sums: { images: sums.images + count, correct: sums.correct + top1, loss: sums.loss + loss * count },
     };

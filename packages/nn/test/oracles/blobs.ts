@@ -43,17 +43,22 @@ export function blobLoader({ images, shape, classes, batch, seed = 1, noise = 0.
     chosen.forEach((image, i) => {
       taken.data.set(data.subarray(image * pixels, (image + 1) * pixels), i * pixels);
     });
-    const next = cursor + 1 < steps ? { epoch, cursor: cursor + 1 } : { epoch: epoch + 1, cursor: 0 };
-    return {
-      images: taken,
-      labels: { dtype: "i32", shape: [count], data: Int32Array.from(chosen, (i) => labels[i]) },
-      next,
-    };
+    return { images: taken, labels: { dtype: "i32", shape: [count], data: Int32Array.from(chosen, (i) => labels[i]) } };
   };
+  let position = { epoch: 0, cursor: 0 };
   return {
-    stepsPerEpoch: steps,
-    async *batches({ epoch, cursor }) {
-      for (let at = cursor; at < steps; at++) yield batchAt(epoch, at);
+    batchesPerEpoch: steps,
+    position: () => position,
+    seek: (to) => {
+      position = to;
+    },
+    async *[Symbol.asyncIterator]() {
+      while (position.cursor < steps) {
+        const { epoch, cursor } = position;
+        position = { epoch, cursor: cursor + 1 };
+        yield batchAt(epoch, cursor);
+      }
+      position = { epoch: position.epoch + 1, cursor: 0 };
     },
   };
 }

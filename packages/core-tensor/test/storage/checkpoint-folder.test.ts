@@ -14,6 +14,7 @@ import {
   recordDisk,
   removeUnreferenced,
   type Storage,
+  sha256,
 } from "../../src/storage/index.js";
 
 const FOLDER = "/run";
@@ -126,6 +127,17 @@ describe("generations", () => {
     }
     expect(refused).toBeGreaterThan(manifest.length / 2);
   });
+
+  it.each(["../outside", "/etc/passwd", "a/b", "..", "C:b", "nul", "a\0"])(
+    "refuses a manifest whose checksum is right and whose part lies in %j",
+    async (file) => {
+      const parts = { a: { file, bytes: 1, sha256: "0" } };
+      const body = { format: "lowbit-generation", version: 1, generation: 1, parts, state: null };
+      const checksum = await sha256(bytesOf(JSON.stringify(body)));
+      const disk = createMemoryDisk(new Map([["/run/manifest.json", bytesOf(JSON.stringify({ ...body, checksum }))]]));
+      await expect(openGeneration(openStorage({ disk }), FOLDER)).rejects.toThrow(/can't be the name of a file here/);
+    },
+  );
 
   it("answers any manifest with a typed error", async () => {
     await fc.assert(

@@ -207,6 +207,12 @@ describe("faults", () => {
     expect(points).toBe(7); // status, open, write, sync, close, rename, syncFolder; a short write has one write more
   });
 
+  it.each(["write", "sync", "close", "rename"])("removes its temporary at once when %s fails", async (call) => {
+    const storage = openStorage({ faults: ({ name }) => (name === call ? "ENOSPC" : undefined) });
+    await expect(storage.writeAtomic(`${root}/file`, "x")).rejects.toThrow(errno("ENOSPC"));
+    expect(readdirSync(root)).toEqual([]);
+  });
+
   it("keeps the temporary when even its removal fails, and the next start removes it", async () => {
     const storage = openStorage({ faults: ({ index }) => (index >= 3 ? "ENOSPC" : undefined) });
     await expect(storage.writeAtomic(`${root}/file`, "x")).rejects.toThrow(errno("ENOSPC"));

@@ -1,0 +1,14 @@
+import { Option } from "@commander-js/extra-typings";
+import { countValue } from "./option-values.js";
+
+/** Where to compute: the options that all verbs with an engine share. */
+export const engineOptions = {
+  backend: new Option("--backend <name>", "wasm, the fast one, or js, the reference").default("wasm"),
+  threads: new Option("--threads <count>", "threads that compute; all processors, at most 8, unless told").argParser(
+    countValue,
+  ),
+  build: new Option(
+    "--build <name>",
+    "kernels: portable gives the same bits everywhere; fastest takes relaxed SIMD where it works",
+  ).choices(["portable", "relaxed", "fastest"]),
+} as const;

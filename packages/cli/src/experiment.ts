@@ -1,0 +1,107 @@
+import { ArgumentError, ConfigurationError } from "@lowbit/core-tensor";
+import { nearestName } from "@lowbit/quant";
+import { z } from "zod";
+import { augmentation } from "./augmentation.js";
+
+const wholeFrom = (least: number) => z.int().min(least);
+const positive = z.number().positive();
+
+/**
+ * All that decides what a training run computes: `lowbit train` makes one of its options, `lowbit train FILE.json` reads one.
+ * Names are checked when they are resolved; how many threads or which folder is no part of it.
+ */
+export const experimentSchema = z
+  .strictObject({
+    $schema: z.string().optional().describe("where this schema lies, for editors"),
+    model: z.string().describe("a built-in model: lowbit list models"),
+    data: z.string().describe("a data set, with its folder where it needs one: fashion-mnist-mini, cifar10:FOLDER"),
+    precision: z
+      .string()
+      .default("fp32")
+      .describe("bits of weights and activations, such as w2a2; fp32 quantizes nothing"),
+    quantizer: z.string().default("wrpn").describe("a scheme: lowbit list schemes"),
+    width: positive.max(64).default(1).describe("multiplies the channels of every layer"),
+    epochs: wholeFrom(1).max(100_000).default(10).describe("times that each image is seen"),
+    batch: wholeFrom(1).max(65_536).default(64).describe("images in one step"),
+    seed: wholeFrom(0).default(0).describe("decides initial weights, order and augmentation"),
+    optimiser: z.enum(["sgd", "adamw"]).default("sgd"),
+    learningRate: positive.max(1e6).default(0.1).describe("of the first step; the schedule goes on from it"),
+    momentum: z.number().min(0).lt(1).default(0.9).describe("of sgd; adamw has averages of its own"),
+    weightDecay: z.number().min(0).max(1e6).default(1e-4).describe("of weights, not of biases and batch norm"),
+    schedule: z.enum(["cosine", "step", "constant"]).default("cosine"),
+    augment: z.string().default("none").describe('random changes of the images: "crop:2,flip", "flip" or "none"'),
+    limit: wholeFrom(1).optional().describe("train on the first so many images, test on as many: for a quick try"),
+  })
+  .meta({ title: "lowbit experiment", description: "What `lowbit train FILE.json` trains" });
+
+export type Experiment = Omit<z.output<typeof experimentSchema>, "$schema">;
+type Field = keyof Experiment;
+
+/** Where an experiment came from: decides what its mistakes are called, and their exit code. */
+export type ExperimentSource = { readonly kind: "options" } | { readonly kind: "file"; readonly file: string };
+
+/** "learningRate" → "--learning-rate", or "FILE.json, learningRate". */
+function placeOf(source: ExperimentSource, field: string): string {
+  if (source.kind === "file") return `${source.file}, ${field}`;
+  return `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** A mistake in an option is one of usage; one in a file makes a configuration that can't be honoured. */
+export function mistakeIn(
+  source: ExperimentSource,
+  field: string,
+  headline: string,
+  details: { readonly want?: string; readonly got?: unknown; readonly hint?: string; readonly cause?: unknown },
+): Error {
+  const Kind = source.kind === "file" ? ConfigurationError : ArgumentError;
+  return new Kind(headline, { where: placeOf(source, field), ...details });
+}
+
+/** Runs what resolves one field; what it refuses is told with the field's place. */
+export function resolveField<Result>(source: ExperimentSource, field: Field, resolve: () => Result): Result {
+  try {
+    return resolve();
+  } catch (error) {
+    if (!(error instanceof ArgumentError || error instanceof ConfigurationError)) throw error;
+    const [headline] = error.message.split("\n");
+    throw mistakeIn(source, field, headline, { want: error.want, got: error.got, hint: error.hint, cause: error });
+  }
+}
+
+/**
+ * The experiment that these fields describe, defaults filled in.
+ *
+ * @throws {ArgumentError} or, for a file, {ConfigurationError}: names the field, and the one that was probably meant
+ */
+export function parseExperiment(fields: unknown, source: ExperimentSource): Experiment {
+  const parsed = experimentSchema.safeParse(fields);
+  if (!parsed.success) throw describeIssue(parsed.error.issues[0], fields, source);
+  const { $schema: _, ...experiment } = parsed.data;
+  resolveField(source, "augment", () => augmentation(experiment.augment));
+  return experiment;
+}
+
+function describeIssue(issue: z.core.$ZodIssue, fields: unknown, source: ExperimentSource): Error {
+  const known = Object.keys(experimentSchema.shape);
+  if (issue.code === "unrecognized_keys") {
+    const [name] = issue.keys;
+    const near = nearestName(name, known);
+    const hint = near === undefined ? undefined : `did you mean ${near}?`;
+    return mistakeIn(source, name, `an experiment has no field ${JSON.stringify(name)}`, {
+      want: known.join(", "),
+      hint,
+    });
+  }
+  const field = issue.path.join(".") || "experiment";
+  const got = issue.path.reduce<unknown>(
+    (value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key],
+    fields,
+  );
+  const headline = got === undefined ? `${field} is missing` : `${field} can't be ${JSON.stringify(got)}`;
+  return mistakeIn(source, field, headline, { want: issue.message, got });
+}
+
+/** The schema as JSON Schema, for editors and other programs. */
+export function experimentJsonSchema(): unknown {
+  return z.toJSONSchema(experimentSchema, { io: "input" });
+}

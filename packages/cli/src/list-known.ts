@@ -1,0 +1,52 @@
+import { openStorage } from "@lowbit/core-tensor/storage";
+import { datasetKinds } from "@lowbit/data";
+import { modelNames } from "@lowbit/nn";
+import type { ListedQuantizer, ListedScheme } from "@lowbit/quant";
+import { loadRegistry } from "./plugins.js";
+import { type Column, formatTable } from "./table.js";
+
+export type KnownKind = "quantizers" | "schemes" | "models" | "datasets";
+
+export interface KnownList {
+  /** For programs. */
+  readonly rows: readonly unknown[];
+  /** For people. */
+  readonly text: string;
+}
+
+const bitsOf = ({ bits }: ListedQuantizer): string =>
+  bits.length > 2 && bits[bits.length - 1] - bits[0] === bits.length - 1
+    ? `${bits[0]} to ${bits[bits.length - 1]}`
+    : bits.join(", ");
+
+const shared: readonly Column<ListedQuantizer>[] = [
+  { title: "name", value: ({ name }) => name },
+  { title: "version", value: ({ version }) => String(version), isNumber: true },
+  { title: "bits", value: bitsOf },
+  { title: "slots", value: ({ slots }) => slots.join(", ") },
+];
+const origin: readonly Column<ListedQuantizer>[] = [
+  { title: "package", value: ({ package: from }) => from ?? "" },
+  { title: "source", value: ({ source }) => source ?? "" },
+];
+
+/** Everything of one kind that a name on the command line can mean. */
+export async function listKnown(kind: KnownKind, plugins: readonly string[]): Promise<KnownList> {
+  if (kind === "models") return { rows: modelNames.map((name) => ({ name })), text: modelNames.join("\n") };
+  if (kind === "datasets") {
+    const spelling = ({ name, path }: (typeof datasetKinds)[number]): string => {
+      if (path === "none") return name;
+      return path === "required" ? `${name}:FOLDER` : `${name}[:FOLDER]`;
+    };
+    const rows = datasetKinds.map((each) => ({ name: each.name, spelling: spelling(each), summary: each.summary }));
+    const columns: Column<(typeof rows)[number]>[] = [
+      { title: "name", value: (row) => row.spelling },
+      { title: "what it is", value: (row) => row.summary },
+    ];
+    return { rows, text: formatTable(columns, rows) };
+  }
+  const { quantizers, schemes } = (await loadRegistry(openStorage(), plugins)).list();
+  if (kind === "quantizers") return { rows: quantizers, text: formatTable([...shared, ...origin], quantizers) };
+  const chooses: Column<ListedScheme> = { title: "quantizers", value: (row) => row.quantizers.join(", ") };
+  return { rows: schemes, text: formatTable<ListedScheme>([...shared, chooses, ...origin], schemes) };
+}

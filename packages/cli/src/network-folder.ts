@@ -1,0 +1,97 @@
+import { ArgumentError, type Engine, FileFormatError, LowbitError } from "@lowbit/core-tensor";
+import { type JsonValue, openGeneration, type Storage } from "@lowbit/core-tensor/storage";
+import { createModel, loadCheckpoint, type Model } from "@lowbit/nn";
+import {
+  applyQuantization,
+  isPackedGeneration,
+  latentBytes,
+  type PackedModel,
+  type PreparedModel,
+  packedBytes,
+  type Registry,
+  readPackedGeneration,
+} from "@lowbit/quant";
+import { type NetworkNotes, parseNotes, parseQuantization } from "./network-notes.js";
+
+interface Opened {
+  readonly folder: string;
+  readonly notes: NetworkNotes;
+  /** Bytes of all variables in fp32. */
+  readonly latentBytes: number;
+  /** Bytes of the tensors that a packed network holds, or would hold. */
+  readonly packedBytes: number;
+  /** Brings its weights into an engine. */
+  load(engine: Engine): Promise<void>;
+}
+
+/** A network out of a folder: as it was trained, or packed. */
+export type Network =
+  | (Opened & { readonly kind: "trained"; readonly model: PreparedModel; readonly isFinished: boolean })
+  | (Opened & { readonly kind: "packed"; readonly model: PackedModel });
+
+/**
+ * Opens a folder that `train` or `convert` has written. What it says is checked before anything is built of it.
+ *
+ * @throws {ArgumentError} when there is no such folder
+ * @throws {FileFormatError} when it holds no network, or a damaged one
+ */
+export async function openNetwork(storage: Storage, folder: string, registry: Registry): Promise<Network> {
+  if ((await storage.status(folder))?.kind !== "folder") {
+    throw new ArgumentError(`there is no folder ${JSON.stringify(folder)}`, {
+      where: folder,
+      want: "a folder that train or convert has written",
+    });
+  }
+  const generation = await openGeneration(storage, folder);
+  if (!generation) {
+    throw new FileFormatError("there is no network in this folder", {
+      where: folder,
+      want: "a folder that train or convert has written, with a manifest.json",
+    });
+  }
+  if (!isPackedGeneration(generation)) return openTrained(storage, folder, registry);
+  const { model, notes: stored } = await readPackedGeneration(generation, folder);
+  const notes = parseNotes(stored, `${folder}/manifest.json`);
+  const { latentBytes, packedBytes } = model;
+  return { kind: "packed", folder, model, notes, latentBytes, packedBytes, load: async () => undefined };
+}
+
+async function openTrained(storage: Storage, folder: string, registry: Registry): Promise<Network> {
+  const file = `${folder}/manifest.json`;
+  const checkpoint = await loadCheckpoint(storage, folder);
+  const { identity, model: described } = checkpoint.run;
+  const { experiment, data, quantization } = identity as Record<string, JsonValue>;
+  const notes = parseNotes({ experiment, data }, file);
+  const plain = rebuildModel(described, file);
+  const model = applyQuantization(plain, parseQuantization(quantization, registry, file), registry);
+  return {
+    kind: "trained",
+    folder,
+    model,
+    notes,
+    isFinished: checkpoint.finished,
+    latentBytes: latentBytes(model),
+    packedBytes: packedBytes(model),
+    load: (engine) => checkpoint.restore(engine, model),
+  };
+}
+
+/** More pixels or classes than any built-in model is made for: a manifest that asks for them is lying. */
+const MOST_INPUTS = 2 ** 22;
+
+function rebuildModel({ name, options }: { name: string; options: unknown }, file: string): Model {
+  const { inputShape, classes } = (options ?? {}) as { inputShape?: unknown; classes?: unknown };
+  const sizes = [...(Array.isArray(inputShape) ? inputShape : []), classes].map(Number);
+  try {
+    if (sizes.reduce((product, size) => product * size, 1) > MOST_INPUTS)
+      throw new ArgumentError("its input is too large");
+    return createModel(name, options as Parameters<typeof createModel>[1]);
+  } catch (cause) {
+    if (!(cause instanceof LowbitError)) throw cause;
+    throw new FileFormatError(`the model in this folder can't be built: ${cause.message.split("\n")[0]}`, {
+      where: `${file}, model`,
+      want: cause.want,
+      cause,
+    });
+  }
+}

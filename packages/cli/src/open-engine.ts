@@ -1,0 +1,36 @@
+import { BackendError, ConfigurationError, createEngine, type Engine } from "@lowbit/core-tensor";
+import { nearestName } from "@lowbit/quant";
+
+/** Where a verb computes, as its options say. */
+export interface EngineChoice {
+  readonly backend: string;
+  readonly threads: number | undefined;
+  readonly build: string | undefined;
+}
+
+const backends = ["wasm", "js"] as const;
+const builds = ["portable", "relaxed", "fastest"] as const;
+
+/**
+ * Starts the engine that was asked for.
+ *
+ * @param purpose  training takes the portable build, the same bits everywhere, and inference the fastest one, unless one was named
+ * @throws {BackendError} when the backend is unknown or does not work here
+ */
+export async function openEngine(choice: EngineChoice, purpose: "training" | "inference"): Promise<Engine> {
+  const backend = backends.find((name) => name === choice.backend);
+  if (backend === undefined) {
+    const near = nearestName(choice.backend, backends);
+    throw new BackendError(`there is no backend ${JSON.stringify(choice.backend)}`, {
+      where: "--backend",
+      want: backends.join(" or "),
+      got: choice.backend,
+      hint: near === undefined ? "lowbit doctor tells what works here" : `did you mean ${near}?`,
+    });
+  }
+  const wanted = choice.build ?? (purpose === "training" ? "portable" : "fastest");
+  const build = builds.find((name) => name === wanted);
+  if (build === undefined)
+    throw new ConfigurationError(`there is no build ${JSON.stringify(wanted)}`, { want: builds.join(", ") });
+  return createEngine({ backend, threads: choice.threads, build });
+}

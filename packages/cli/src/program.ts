@@ -1,0 +1,40 @@
+import { Command } from "@commander-js/extra-typings";
+import { version } from "../package.json";
+import { addConvertVerb } from "./verbs/convert.js";
+import { addDataVerb } from "./verbs/data.js";
+import { addDemoVerb } from "./verbs/demo.js";
+import { addDoctorVerb } from "./verbs/doctor.js";
+import { addEvalVerb } from "./verbs/eval.js";
+import { addInspectVerb } from "./verbs/inspect.js";
+import { addListVerb } from "./verbs/list.js";
+import { addPredictVerb } from "./verbs/predict.js";
+import { addSchemaVerb } from "./verbs/schema.js";
+import { addTrainVerb } from "./verbs/train.js";
+
+/** The command line as commander sees it. Verbs load what they need when they run, so that help comes at once. */
+export function createProgram(): Command {
+  const program = new Command("lowbit")
+    .description("Train low-precision neural networks without losing accuracy, and run them with real low-bit kernels")
+    .version(version)
+    .exitOverride() // before the verbs: they inherit it
+    .configureHelp({ showGlobalOptions: true })
+    .showSuggestionAfterError()
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 done, 1 failed, 2 usage, 65 bad file, 69 backend missing, 74 disk, 78 configuration, 130 interrupted",
+    );
+  const verbs = [
+    addTrainVerb,
+    addEvalVerb,
+    addConvertVerb,
+    addPredictVerb,
+    addInspectVerb,
+    addDataVerb,
+    addListVerb,
+    addSchemaVerb,
+    addDoctorVerb,
+    addDemoVerb,
+  ];
+  for (const addVerb of verbs) addVerb(program as Command);
+  return program as Command;
+}

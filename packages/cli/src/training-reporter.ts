@@ -1,0 +1,43 @@
+import type { TrainingCallbacks } from "@lowbit/nn";
+import { note } from "./print.js";
+import { type Progress, startProgress } from "./progress.js";
+
+/** Tells how a run goes, on the error stream: a bar over each epoch's steps on a terminal, and a line for each epoch. */
+export function trainingReporter(options: {
+  readonly label: string;
+  readonly epochs: number;
+  readonly show: boolean;
+}): {
+  readonly callbacks: TrainingCallbacks;
+  stop(): void;
+} {
+  const { label, epochs, show } = options;
+  let bar: Progress | undefined;
+  let stepsPerEpoch = 1;
+  let started = performance.now();
+  const stop = (): void => {
+    bar?.stop();
+    bar = undefined;
+  };
+  const callbacks: TrainingCallbacks = {
+    onStart: ({ start, step, totalSteps }) => {
+      stepsPerEpoch = totalSteps / epochs;
+      if (start === "resumed") note(`${label}: going on after step ${step} of ${totalSteps}`);
+      started = performance.now();
+    },
+    onStep: ({ epoch, step, loss, accuracy }) => {
+      bar ??= startProgress(`${label} epoch ${epoch + 1}/${epochs}`, stepsPerEpoch, { show });
+      bar.update(step - epoch * stepsPerEpoch, `loss ${loss.toFixed(3)}, ${accuracy.toFixed(0)} %`);
+    },
+    onEpoch: ({ epoch, loss, accuracy, evaluation }) => {
+      stop();
+      const test = evaluation ? `, test ${evaluation.accuracy.toFixed(2)} % (loss ${evaluation.loss.toFixed(4)})` : "";
+      const seconds = ((performance.now() - started) / 1000).toFixed(1);
+      note(
+        `${label} epoch ${epoch + 1}/${epochs}: loss ${loss.toFixed(4)}, train ${accuracy.toFixed(2)} %${test}, ${seconds} s`,
+      );
+      started = performance.now();
+    },
+  };
+  return { callbacks, stop };
+}

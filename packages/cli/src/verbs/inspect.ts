@@ -1,0 +1,2 @@
+import type { Command } from "@commander-js/extra-typings";
+export function addInspectVerb(_program: Command): void {}

@@ -1,0 +1,21 @@
+import { Argument, type Command } from "@commander-js/extra-typings";
+import { collectValues } from "../option-values.js";
+import { print, printJson } from "../print.js";
+
+const kinds = ["quantizers", "schemes", "models", "datasets"] as const;
+
+/** `lowbit list KIND`: what the other verbs know by name. */
+export function addListVerb(program: Command): void {
+  program
+    .command("list")
+    .description("what can be named: quantizers, schemes, models or datasets")
+    .addArgument(new Argument("<kind>", "what to list").choices(kinds))
+    .option("--plugin <name>", "a package of quantizers, as lowbit.config.json may name it too", collectValues, [])
+    .option("--json", "print JSON, for programs", false)
+    .action(async (kind, { plugin, json }) => {
+      const { listKnown } = await import("../list-known.js");
+      const { rows, text } = await listKnown(kind, plugin);
+      if (json) printJson({ [kind]: rows });
+      else print(text);
+    });
+}

@@ -1,0 +1,48 @@
+import { type Command, Option } from "@commander-js/extra-typings";
+import { engineOptions } from "../engine-options.js";
+import { collectValues, numberValue } from "../option-values.js";
+import { note, print, printJson } from "../print.js";
+
+/** `lowbit train …` by options, or `lowbit train FILE.json`: trains a network into a folder, from which a stopped run goes on. */
+export function addTrainVerb(program: Command): void {
+  program
+    .command("train")
+    .description("train a network, in full or in low precision")
+    .argument("[file]", "an experiment as JSON instead of the options below; its schema: lowbit schema")
+    .option("--model <name>", "a built-in model: lowbit list models")
+    .option("--data <name>", "a data set: lowbit list datasets")
+    .option("--precision <wKaL>", "bits of weights and activations, such as w2a2; fp32 where absent")
+    .option("--quantizer <scheme>", "how values are quantized: lowbit list schemes; wrpn where absent")
+    .option("--width <factor>", "multiplies the channels of every layer; 1 where absent", numberValue)
+    .option("--epochs <count>", "times that each image is seen; 10 where absent", numberValue)
+    .option("--batch <images>", "images in one step; 64 where absent", numberValue)
+    .option("--seed <number>", "of initial weights, order and augmentation; 0 where absent", numberValue)
+    .addOption(new Option("--optimiser <name>", "sgd where absent").choices(["sgd", "adamw"]))
+    .option("--learning-rate <rate>", "of the first step; 0.1 where absent", numberValue)
+    .option("--momentum <factor>", "of sgd; 0.9 where absent", numberValue)
+    .option("--weight-decay <factor>", "of weights, not of batch norm; 1e-4 where absent", numberValue)
+    .addOption(new Option("--schedule <name>", "cosine where absent").choices(["cosine", "step", "constant"]))
+    .option("--augment <changes>", "crop:PIXELS and flip, joined by a comma; none where absent")
+    .option("--limit <images>", "train and test on the first so many images only: for a quick try", numberValue)
+    .requiredOption("--out <folder>", "where checkpoints and the log go: a new or an empty folder")
+    .option("--resume", "go on with the run in that folder, bit for bit as if it had never stopped", false)
+    .option("--allow-build-change", "resume a run that another backend or build began", false)
+    .addOption(engineOptions.backend)
+    .addOption(engineOptions.threads)
+    .addOption(engineOptions.build)
+    .option("--plugin <name>", "a package of quantizers, as lowbit.config.json may name it too", collectValues, [])
+    .option("--no-progress", "no progress bars")
+    .option("--json", "print JSON, for programs", false)
+    .action(async (file, options) => {
+      const { runTraining, formatTrained } = await import("../run-training.js");
+      const { commandLineOf } = await import("../command-name.js");
+      const network = await runTraining(file, options);
+      if (options.json) printJson(network);
+      else print(formatTrained(network));
+      const next =
+        network.precision === "fp32"
+          ? ["eval", network.out]
+          : ["convert", network.out, "--out", `${network.out}-packed`];
+      note(`next: ${commandLineOf(...next)}`);
+    });
+}

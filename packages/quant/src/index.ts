@@ -11,7 +11,6 @@ export type {
 export { clippedGradient, defineQuantizer, parseOptions } from "./define-quantizer.js";
 export type { Scheme, SchemeChoice, SchemeDeclaration, SchemeRequest } from "./define-scheme.js";
 export { bitsFrom, defineScheme } from "./define-scheme.js";
-export { nearestName } from "./nearest-name.js";
 export type { PackedFolder } from "./packed-folder.js";
 export { isPackedGeneration, loadPackedFolder, readPackedGeneration, savePackedFolder } from "./packed-folder.js";
 export type { PackedModel, StoredPackedModel } from "./packed-model.js";

@@ -1,7 +1,7 @@
 import { ConfigurationError } from "@lowbit/core-tensor";
+import { didYouMean } from "@lowbit/nn";
 import type { Quantizer } from "./define-quantizer.js";
 import { bitsFrom, type Scheme } from "./define-scheme.js";
-import { nearestName } from "./nearest-name.js";
 import type { Slot } from "./precision.js";
 
 /** What a package of quantizers offers; third parties export one as `plugin`. */
@@ -93,7 +93,7 @@ function collect<T extends { readonly name: string }>(
 function find<T>(what: string, entries: Entries<T>, name: string): T {
   const entry = entries.get(name);
   if (entry) return entry.value;
-  const nearest = nearestName(name, entries.keys());
+  const nearest = didYouMean(name, [...entries.keys()]);
   const isPackageName = /^[a-z0-9]+(-[a-z0-9]+)*$/.test(name);
   const install = `install lowbit-quantizer-${name}, or whichever package has it, and pass it to createRegistry`;
   throw new ConfigurationError(`there is no ${what} ${JSON.stringify(name)}`, {

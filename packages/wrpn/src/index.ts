@@ -1,4 +1,8 @@
+export type { ComputeCost, CostConvention, CostFigures, CostOptions, LayerCost } from "./compute-cost.js";
+export { computeCost } from "./compute-cost.js";
 export { plugin } from "./plugin.js";
+export type { CountedLayer, ReadLayersOptions } from "./read-layers.js";
+export { readLayers } from "./read-layers.js";
 export { wrpnActivation } from "./wrpn-activation-quantizer.js";
 export { wrpnActivationSigned } from "./wrpn-activation-signed-quantizer.js";
 export { wrpn } from "./wrpn-scheme.js";

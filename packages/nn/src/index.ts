@@ -13,6 +13,8 @@ export type { BatchNormLayerOptions } from "./layers/batch-norm-layer.js";
 export { batchNormLayer } from "./layers/batch-norm-layer.js";
 export type { Conv2dLayerOptions } from "./layers/conv2d-layer.js";
 export { conv2dLayer } from "./layers/conv2d-layer.js";
+export type { DropoutLayerOptions } from "./layers/dropout-layer.js";
+export { dropoutLayer } from "./layers/dropout-layer.js";
 export type { Context, Layer } from "./layers/layer.js";
 export { plainLayer, reluLayer, sequential } from "./layers/layer.js";
 export type { LinearLayerOptions } from "./layers/linear-layer.js";
@@ -21,7 +23,7 @@ export { averagePoolLayer, flattenLayer, globalMeanLayer, maxPoolLayer } from ".
 export type { Loss } from "./losses/cross-entropy-loss.js";
 export { crossEntropyLoss, smoothedCrossEntropyLoss } from "./losses/cross-entropy-loss.js";
 export type { Score } from "./metrics/score-logits.js";
-export { rankOfLabel, scoreLogits } from "./metrics/score-logits.js";
+export { noScore, rankOfLabel, scoreLogits } from "./metrics/score-logits.js";
 export { createModel, modelNames } from "./models/create-model.js";
 export type { Model, ModelOptions } from "./models/model.js";
 export { widenChannels } from "./models/widen-channels.js";

@@ -11,6 +11,8 @@ export interface Score {
   readonly loss: number;
 }
 
+export const noScore: Score = { images: 0, top1: 0, top5: 0, loss: 0 };
+
 /** How many classes come before `label`: larger logits, and equal ones with a smaller number. */
 export function rankOfLabel(logits: ArrayLike<number>, label: number): number {
   let rank = 0;
@@ -29,18 +31,19 @@ function crossEntropyOf(logits: ArrayLike<number>, label: number): number {
 }
 
 /**
- * Scores logits [N, K] against labels [N].
+ * Scores logits [N, K] against labels [N], and adds to what came before: image by image, so that the size of batches does
+ * not show in the last bits of the loss.
  *
  * @throws {NonFiniteError} where a logit is NaN or infinite: an accuracy over those would mean nothing
  * @throws {ShapeError} where shapes do not go together, or a label is no class
  */
-export function scoreLogits(logits: HostTensor, labels: HostTensor): Score {
+export function scoreLogits(logits: HostTensor, labels: HostTensor, before: Score = noScore): Score {
   const [N, K] = logits.shape;
   if (logits.shape.length !== 2 || labels.shape.length !== 1 || labels.shape[0] !== N) {
     const got = { logits: logits.shape, labels: labels.shape };
     throw new ShapeError({ op: "scoreLogits", want: "logits [N, K] and labels [N]", got });
   }
-  let [top1, top5, loss] = [0, 0, 0];
+  let { top1, top5, loss } = before;
   for (let n = 0; n < N; n++) {
     const row = logits.data.subarray(n * K, (n + 1) * K);
     const label = labels.data[n];
@@ -58,5 +61,5 @@ export function scoreLogits(logits: HostTensor, labels: HostTensor): Score {
     if (rank < 5) top5++;
     loss += crossEntropyOf(row, label);
   }
-  return { images: N, top1, top5, loss };
+  return { images: before.images + N, top1, top5, loss };
 }

@@ -1,5 +1,5 @@
 import { ArgumentError, type Compiled, type Engine, type HostTensors, type Tensor } from "@lowbit/core-tensor";
-import { type Score, scoreLogits } from "../metrics/score-logits.js";
+import { noScore, scoreLogits } from "../metrics/score-logits.js";
 import type { Model } from "../models/model.js";
 import { eventLoopTurns } from "./event-loop-turns.js";
 import { InterruptedError } from "./interrupted-error.js";
@@ -35,17 +35,13 @@ export function compileForward(engine: Engine, model: Pick<Model, "forward">): L
   return engine.compile(({ images }) => ({ logits: model.forward(images, { training: false }) }));
 }
 
-function addScores(a: Score, b: Score): Score {
-  return { images: a.images + b.images, top1: a.top1 + b.top1, top5: a.top5 + b.top5, loss: a.loss + b.loss };
-}
-
 /**
  * Scores the first epoch of a loader, each image once: the last batch may be smaller. Sums are kept in float64 and in the
  * order of the images, so that equal logits give equal results.
  */
 export async function evaluateLogits(logitsOf: LogitsFunction, run: EvaluationRun): Promise<TimedEvaluation> {
   const { loader, signal, onBatch } = run;
-  let score: Score = { images: 0, top1: 0, top5: 0, loss: 0 };
+  let score = noScore;
   let seconds = 0;
   const takeTurn = eventLoopTurns(25);
   loader.seek({ epoch: 0, cursor: 0 });
@@ -54,7 +50,7 @@ export async function evaluateLogits(logitsOf: LogitsFunction, run: EvaluationRu
     const started = performance.now();
     const { logits } = await logitsOf({ images });
     seconds += (performance.now() - started) / 1000;
-    score = addScores(score, scoreLogits(logits, labels));
+    score = scoreLogits(logits, labels, score);
     onBatch?.(score.images);
     await takeTurn();
   }

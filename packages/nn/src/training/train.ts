@@ -117,6 +117,7 @@ export async function train(options: TrainOptions): Promise<TrainingOutcome> {
 /** One run, from where it stands to its end. */
 class TrainingRun {
   private readonly takeTurn = eventLoopTurns(25);
+  private savedStep: number;
 
   constructor(
     private readonly options: TrainOptions & { readonly totalSteps: number },
@@ -124,7 +125,9 @@ class TrainingRun {
     private readonly logitsOf: LogitsFunction | undefined,
     private readonly folder: TrainingFolder | undefined,
     private progress: Progress,
-  ) {}
+  ) {
+    this.savedStep = progress.step;
+  }
 
   async finish(): Promise<EpochReport> {
     const { epochs } = this.options;
@@ -222,6 +225,7 @@ class TrainingRun {
     const { progress } = this;
     const finished = progress.epochsDone === epochs;
     await this.folder.save({ progress, scheduleState: schedule.state?.() ?? null, finished });
+    this.savedStep = progress.step;
     await callbacks?.onCheckpoint?.({ folder: this.folder.path, step: progress.step });
   }
 
@@ -237,10 +241,12 @@ class TrainingRun {
   private explainFailure(error: unknown): unknown {
     if (!(error instanceof NonFiniteError)) return error;
     const [headline] = error.message.split("\n");
+    const layer = error.layer && `layer "${error.layer}"`;
+    const kept = this.folder && `${this.folder.path} holds the checkpoint of step ${this.savedStep}`;
     const { epochsDone, step } = this.progress;
     return new NonFiniteError(`training diverged in epoch ${epochsDone + 1}, step ${step + 1}: ${headline}`, {
       layer: error.layer,
-      where: error.where,
+      where: [layer, kept].filter(Boolean).join("; ") || undefined,
       want: "finite values",
       hint: "a smaller learning rate, a warm-up, or inputs without NaN",
       cause: error,

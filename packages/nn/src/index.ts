@@ -42,5 +42,6 @@ export { compileForward, evaluateLogits, evaluateModel } from "./training/evalua
 export { InterruptedError } from "./training/interrupted-error.js";
 export type { Batch, Loader, Position } from "./training/loader.js";
 export type { EpochReport } from "./training/progress.js";
+export { tensorLoader } from "./training/tensor-loader.js";
 export type { StepReport, TrainingCallbacks, TrainingOutcome, TrainOptions } from "./training/train.js";
 export { train } from "./training/train.js";

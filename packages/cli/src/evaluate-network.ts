@@ -32,7 +32,7 @@ export interface NetworkEvaluation {
   readonly kernels: readonly LayerKernel[];
 }
 
-const weightedOperations = new Set(["conv2d", "conv2dCodes", "matmul"]);
+export const weightedOperations = new Set(["conv2d", "conv2dCodes", "matmul"]);
 
 /** The kernels of the weighted layers, in order of computing, out of what the engine says about a program. */
 export function layerKernels({ programs }: Explanation, quantization: Quantization): LayerKernel[] {

@@ -1,5 +1,5 @@
 import { ArgumentError, ConfigurationError } from "@lowbit/core-tensor";
-import { nearestName } from "@lowbit/quant";
+import { didYouMean } from "@lowbit/nn";
 import { z } from "zod";
 import { augmentation } from "./augmentation.js";
 
@@ -85,7 +85,7 @@ function describeIssue(issue: z.core.$ZodIssue, fields: unknown, source: Experim
   const known = Object.keys(experimentSchema.shape);
   if (issue.code === "unrecognized_keys") {
     const [name] = issue.keys;
-    const near = nearestName(name, known);
+    const near = didYouMean(name, known);
     const hint = near === undefined ? undefined : `did you mean ${near}?`;
     return mistakeIn(source, name, `an experiment has no field ${JSON.stringify(name)}`, {
       want: known.join(", "),

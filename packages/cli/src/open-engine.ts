@@ -1,5 +1,5 @@
 import { BackendError, ConfigurationError, createEngine, type Engine } from "@lowbit/core-tensor";
-import { nearestName } from "@lowbit/quant";
+import { didYouMean } from "@lowbit/nn";
 
 /** Where a verb computes, as its options say. */
 export interface EngineChoice {
@@ -20,7 +20,7 @@ const builds = ["portable", "relaxed", "fastest"] as const;
 export async function openEngine(choice: EngineChoice, purpose: "training" | "inference"): Promise<Engine> {
   const backend = backends.find((name) => name === choice.backend);
   if (backend === undefined) {
-    const near = nearestName(choice.backend, backends);
+    const near = didYouMean(choice.backend, backends);
     throw new BackendError(`there is no backend ${JSON.stringify(choice.backend)}`, {
       where: "--backend",
       want: backends.join(" or "),

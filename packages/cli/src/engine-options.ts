@@ -1,5 +1,5 @@
 import { Option } from "@commander-js/extra-typings";
-import { countValue } from "./option-values.js";
+import { choiceOption, countValue } from "./option-values.js";
 
 /** Where to compute: the options that all verbs with an engine share. */
 export const engineOptions = {
@@ -7,8 +7,9 @@ export const engineOptions = {
   threads: new Option("--threads <count>", "threads that compute; all processors, at most 8, unless told").argParser(
     countValue,
   ),
-  build: new Option(
+  build: choiceOption(
     "--build <name>",
     "kernels: portable gives the same bits everywhere; fastest takes relaxed SIMD where it works",
-  ).choices(["portable", "relaxed", "fastest"]),
+    ["portable", "relaxed", "fastest"],
+  ),
 } as const;

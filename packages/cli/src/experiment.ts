@@ -3,8 +3,16 @@ import { didYouMean } from "@lowbit/nn";
 import { z } from "zod";
 import { augmentation } from "./augmentation.js";
 
-const wholeFrom = (least: number) => z.int().min(least);
-const positive = z.number().positive();
+const whole = (least: number, most: number) => {
+  const error = `a whole number from ${least} to ${most}`;
+  return z.int(error).min(least, error).max(most, error);
+};
+const above0 = (most: number) => {
+  const error = `a number above 0 and at most ${most}`;
+  return z.number(error).gt(0, error).max(most, error);
+};
+const from0 = (want: string) => z.number(want).min(0, want);
+const name = (want: string) => z.string(want);
 
 /**
  * All that decides what a training run computes: `lowbit train` makes one of its options, `lowbit train FILE.json` reads one.
@@ -13,24 +21,29 @@ const positive = z.number().positive();
 export const experimentSchema = z
   .strictObject({
     $schema: z.string().optional().describe("where this schema lies, for editors"),
-    model: z.string().describe("a built-in model: lowbit list models"),
-    data: z.string().describe("a data set, with its folder where it needs one: fashion-mnist-mini, cifar10:FOLDER"),
+    model: name("the name of a model").describe("a built-in model: lowbit list models"),
+    data: name("the name of a data set").describe(
+      "a data set, with its folder where it needs one: fashion-mnist-mini, cifar10:FOLDER",
+    ),
     precision: z
       .string()
       .default("fp32")
       .describe("bits of weights and activations, such as w2a2; fp32 quantizes nothing"),
     quantizer: z.string().default("wrpn").describe("a scheme: lowbit list schemes"),
-    width: positive.max(64).default(1).describe("multiplies the channels of every layer"),
-    epochs: wholeFrom(1).max(100_000).default(10).describe("times that each image is seen"),
-    batch: wholeFrom(1).max(65_536).default(64).describe("images in one step"),
-    seed: wholeFrom(0).default(0).describe("decides initial weights, order and augmentation"),
+    width: above0(64).default(1).describe("multiplies the channels of every layer"),
+    epochs: whole(1, 100_000).default(10).describe("times that each image is seen"),
+    batch: whole(1, 65_536).default(64).describe("images in one step"),
+    seed: whole(0, Number.MAX_SAFE_INTEGER).default(0).describe("decides initial weights, order and augmentation"),
     optimiser: z.enum(["sgd", "adamw"]).default("sgd"),
-    learningRate: positive.max(1e6).default(0.1).describe("of the first step; the schedule goes on from it"),
-    momentum: z.number().min(0).lt(1).default(0.9).describe("of sgd; adamw has averages of its own"),
-    weightDecay: z.number().min(0).max(1e6).default(1e-4).describe("of weights, not of biases and batch norm"),
+    learningRate: above0(1e6).default(0.1).describe("of the first step; the schedule goes on from it"),
+    momentum: from0("a number from 0, below 1")
+      .lt(1, "a number from 0, below 1")
+      .default(0.9)
+      .describe("of sgd; adamw has averages of its own"),
+    weightDecay: from0("a number from 0").max(1e6).default(1e-4).describe("of weights, not of biases and batch norm"),
     schedule: z.enum(["cosine", "step", "constant"]).default("cosine"),
     augment: z.string().default("none").describe('random changes of the images: "crop:2,flip", "flip" or "none"'),
-    limit: wholeFrom(1).optional().describe("train on the first so many images, test on as many: for a quick try"),
+    limit: whole(1, 1e9).optional().describe("train on the first so many images, test on as many: for a quick try"),
   })
   .meta({ title: "lowbit experiment", description: "What `lowbit train FILE.json` trains" });
 

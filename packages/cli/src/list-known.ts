@@ -5,8 +5,6 @@ import type { ListedQuantizer, ListedScheme } from "@lowbit/quant";
 import { loadRegistry } from "./plugins.js";
 import { type Column, formatTable } from "./table.js";
 
-export type KnownKind = "quantizers" | "schemes" | "models" | "datasets";
-
 export interface KnownList {
   /** For programs. */
   readonly rows: readonly unknown[];
@@ -31,7 +29,7 @@ const origin: readonly Column<ListedQuantizer>[] = [
 ];
 
 /** Everything of one kind that a name on the command line can mean. */
-export async function listKnown(kind: KnownKind, plugins: readonly string[]): Promise<KnownList> {
+export async function listKnown(kind: string, plugins: readonly string[]): Promise<KnownList> {
   if (kind === "models") return { rows: modelNames.map((name) => ({ name })), text: modelNames.join("\n") };
   if (kind === "datasets") {
     const spelling = ({ name, path }: (typeof datasetKinds)[number]): string => {

@@ -1,4 +1,5 @@
-import { InvalidArgumentError } from "@commander-js/extra-typings";
+import { Argument, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { suggest } from "./suggest.js";
 
 /** Reads the number that an option was given; its range is the business of whoever uses it. */
 export function numberValue(text: string): number {
@@ -16,4 +17,21 @@ export function countValue(text: string): number {
 /** Collects an option that may be given several times. */
 export function collectValues(value: string, previous: readonly string[]): readonly string[] {
   return [...previous, value];
+}
+
+function choose(names: readonly string[]): (text: string) => string {
+  return (text) => {
+    if (names.includes(text)) return text;
+    throw new InvalidArgumentError(`Allowed choices are ${names.join(", ")}.${suggest(text, names)}`);
+  };
+}
+
+/** An option that takes one of a few names; a near miss is told which one was probably meant. */
+export function choiceOption<const Flags extends string>(flags: Flags, description: string, names: readonly string[]) {
+  return new Option(flags, description).choices(names).argParser(choose(names));
+}
+
+/** An argument that takes one of a few names. */
+export function choiceArgument<const Name extends string>(name: Name, description: string, names: readonly string[]) {
+  return new Argument(name, description).choices(names).argParser(choose(names));
 }

@@ -24,11 +24,11 @@ export async function runConversion(
   folder: string,
   options: Partial<EngineChoice> & {
     readonly backend: string;
-    readonly out: string;
+    readonly out?: string;
     readonly plugin: readonly string[];
   },
 ): Promise<Conversion> {
-  const { out, backend, threads, build, plugin } = options;
+  const { out = "", backend, threads, build, plugin } = options;
   const storage = openStorage();
   const registry = await loadRegistry(storage, plugin);
   const network = await openNetwork(storage, folder, registry);

@@ -11,7 +11,7 @@ import { checkRunFolder, prepareExperiment, type TrainedNetwork, trainNetwork } 
 import { trainingReporter } from "./training-reporter.js";
 
 export interface TrainOptions {
-  readonly out: string;
+  readonly out?: string;
   readonly resume: boolean;
   readonly allowBuildChange: boolean;
   readonly backend: string;
@@ -23,7 +23,7 @@ export interface TrainOptions {
 
 /** `lowbit train`, from what was typed to the trained network. Everything is checked before anything is created. */
 export async function runTraining(file: string | undefined, options: TrainOptions): Promise<TrainedNetwork> {
-  const { out, resume, allowBuildChange, backend, threads, build, plugin, progress } = options;
+  const { out = "", resume, allowBuildChange, backend, threads, build, plugin, progress } = options;
   const storage = openStorage();
   const source: ExperimentSource = file === undefined ? { kind: "options" } : { kind: "file", file };
   const experiment = await readExperiment(storage, source, options);

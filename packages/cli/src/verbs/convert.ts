@@ -9,7 +9,7 @@ export function addConvertVerb(program: Command): void {
     .command("convert")
     .description("pack a trained network: low-bit codes and integer kernels, with the same logits")
     .argument("<folder>", "a folder that train has written")
-    .requiredOption("--out <folder>", "where the packed network goes: a new or an empty folder")
+    .option("--out <folder>", "where the packed network goes: a new or an empty folder")
     .addOption(engineOptions.backend)
     .addOption(engineOptions.threads)
     .addOption(engineOptions.build)

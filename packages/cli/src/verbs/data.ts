@@ -1,4 +1,5 @@
-import { Argument, type Command } from "@commander-js/extra-typings";
+import type { Command } from "@commander-js/extra-typings";
+import { choiceArgument } from "../option-values.js";
 import { note, print, printJson } from "../print.js";
 
 /** `lowbit data list | info NAME | fetch NAME`: data sets, and how to get them. */
@@ -31,7 +32,7 @@ export function addDataVerb(program: Command): void {
   data
     .command("fetch")
     .description("download a data set, checked against its known SHA-256; files that are there are not fetched again")
-    .addArgument(new Argument("<name>", "which one").choices(["fashion-mnist"]))
+    .addArgument(choiceArgument("<name>", "which one", ["fashion-mnist"]))
     .option("--out <folder>", "where it goes", "data/fashion-mnist")
     .option("--from <url>", "another address of the same four files, ending with a slash")
     .option("--no-progress", "no progress bars")

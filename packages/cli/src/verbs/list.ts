@@ -1,5 +1,5 @@
-import { Argument, type Command } from "@commander-js/extra-typings";
-import { collectValues } from "../option-values.js";
+import type { Command } from "@commander-js/extra-typings";
+import { choiceArgument, collectValues } from "../option-values.js";
 import { print, printJson } from "../print.js";
 
 const kinds = ["quantizers", "schemes", "models", "datasets"] as const;
@@ -9,7 +9,7 @@ export function addListVerb(program: Command): void {
   program
     .command("list")
     .description("what can be named: quantizers, schemes, models or datasets")
-    .addArgument(new Argument("<kind>", "what to list").choices(kinds))
+    .addArgument(choiceArgument("<kind>", "what to list", kinds))
     .option("--plugin <name>", "a package of quantizers, as lowbit.config.json may name it too", collectValues, [])
     .option("--json", "print JSON, for programs", false)
     .action(async (kind, { plugin, json }) => {

@@ -1,6 +1,6 @@
 import { type Command, Option } from "@commander-js/extra-typings";
 import { engineOptions } from "../engine-options.js";
-import { collectValues, countValue } from "../option-values.js";
+import { choiceOption, collectValues, countValue } from "../option-values.js";
 import { note, print, printJson } from "../print.js";
 
 /** `lowbit predict IMAGE`: the likeliest classes of a picture. */
@@ -17,12 +17,11 @@ export function addPredictVerb(program: Command): void {
     .option("--model <folder>", "a folder that train or convert has written")
     .option("--top <count>", "classes to print", countValue, 3)
     .addOption(
-      new Option(
+      choiceOption(
         "--invert <when>",
         "swap light and dark: auto does so for networks that learned light things on black, if the picture's border is light",
-      )
-        .choices(["auto", "yes", "no"])
-        .default("auto"),
+        ["auto", "yes", "no"],
+      ).default("auto"),
     )
     .addOption(engineOptions.backend)
     .addOption(new Option("--threads <count>", "threads that compute").argParser(countValue).default(1))

@@ -1,6 +1,6 @@
-import { type Command, Option } from "@commander-js/extra-typings";
+import type { Command } from "@commander-js/extra-typings";
 import { engineOptions } from "../engine-options.js";
-import { collectValues, numberValue } from "../option-values.js";
+import { choiceOption, collectValues, numberValue } from "../option-values.js";
 import { note, print, printJson } from "../print.js";
 
 /** `lowbit train …` by options, or `lowbit train FILE.json`: trains a network into a folder, from which a stopped run goes on. */
@@ -17,14 +17,14 @@ export function addTrainVerb(program: Command): void {
     .option("--epochs <count>", "times that each image is seen; 10 where absent", numberValue)
     .option("--batch <images>", "images in one step; 64 where absent", numberValue)
     .option("--seed <number>", "of initial weights, order and augmentation; 0 where absent", numberValue)
-    .addOption(new Option("--optimiser <name>", "sgd where absent").choices(["sgd", "adamw"]))
+    .addOption(choiceOption("--optimiser <name>", "sgd where absent", ["sgd", "adamw"]))
     .option("--learning-rate <rate>", "of the first step; 0.1 where absent", numberValue)
     .option("--momentum <factor>", "of sgd; 0.9 where absent", numberValue)
     .option("--weight-decay <factor>", "of weights, not of batch norm; 1e-4 where absent", numberValue)
-    .addOption(new Option("--schedule <name>", "cosine where absent").choices(["cosine", "step", "constant"]))
+    .addOption(choiceOption("--schedule <name>", "cosine where absent", ["cosine", "step", "constant"]))
     .option("--augment <changes>", "crop:PIXELS and flip, joined by a comma; none where absent")
     .option("--limit <images>", "train and test on the first so many images only: for a quick try", numberValue)
-    .requiredOption("--out <folder>", "where checkpoints and the log go: a new or an empty folder")
+    .option("--out <folder>", "where checkpoints and the log go: a new or an empty folder")
     .option("--resume", "go on with the run in that folder, bit for bit as if it had never stopped", false)
     .option("--allow-build-change", "resume a run that another backend or build began", false)
     .addOption(engineOptions.backend)

@@ -17,7 +17,16 @@ export type UnplacedCall = Pick<Call, "op" | "attributes" | "inputs" | "outputs"
 /** Where a buffer lies in wasm memory, and where the call's workspace does. */
 export interface Places {
   readonly workspace: number;
+  /** Where the kernel's packing lies. */
+  readonly packed: number;
   of(buffer: Buffer): number;
+}
+
+/** Another form of one input, made before the kernel runs: once, where that input is a constant, else in every run. */
+export interface Packing {
+  readonly input: number;
+  bytes(call: UnplacedCall): number;
+  emit(call: UnplacedCall, places: Places): Instruction[];
 }
 
 /** The wasm form of one operation. */
@@ -27,6 +36,7 @@ export interface Kernel {
   /** true, or why this call goes to the reference. */
   supports(call: UnplacedCall): true | string;
   workspaceBytes(call: UnplacedCall): number;
+  readonly packing?: Packing;
   emit(call: UnplacedCall, places: Places): Instruction[];
   /** As `explain()` and `inspect` show it: "conv2d-f32-2x16". */
   name(call: UnplacedCall): string;
@@ -46,6 +56,12 @@ export function wantsF32({ inputs, outputs }: UnplacedCall): true | string {
 }
 
 const bits = new DataView(new ArrayBuffer(4));
+
+/** Bytes of the packing and of the workspace behind it. */
+export function scratchOf(kernel: Kernel, call: UnplacedCall): { packedBytes: number; bytes: number } {
+  const packedBytes = roundUp(kernel.packing?.bytes(call) ?? 0, 64);
+  return { packedBytes, bytes: packedBytes + kernel.workspaceBytes(call) };
+}
 
 /** A float as the word that has its bits. */
 export function f32Word(value: number): number {

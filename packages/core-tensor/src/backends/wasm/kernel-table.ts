@@ -6,6 +6,7 @@ import {
   batchNormaliseKernel,
 } from "./kernels/batch-norm.js";
 import { conv2dKernel } from "./kernels/conv2d.js";
+import { conv2dCodesKernel } from "./kernels/conv2d-codes.js";
 import { conv2dInputGradientKernel } from "./kernels/conv2d-input-gradient.js";
 import { conv2dWeightGradientKernel } from "./kernels/conv2d-weight-gradient.js";
 import { castKernel, fusedElementwiseKernel } from "./kernels/fused-elementwise.js";
@@ -35,7 +36,7 @@ import {
 
 const all: readonly Kernel[] = [
   ...[fusedElementwiseKernel, castKernel, matmulKernel],
-  ...[conv2dKernel, conv2dInputGradientKernel, conv2dWeightGradientKernel],
+  ...[conv2dKernel, conv2dInputGradientKernel, conv2dWeightGradientKernel, conv2dCodesKernel],
   ...[batchMomentsKernel, batchNormaliseKernel, batchNormaliseGradientSumsKernel, batchNormaliseGradientKernel],
   ...[sumKernel, meanKernel, maxKernel, argmaxKernel],
   ...[softmaxKernel, logSoftmaxKernel, crossEntropyKernel, crossEntropyGradientKernel],

@@ -4,13 +4,13 @@ import { ArgumentError, BackendError } from "../../graph/errors.js";
 import type { Backend, LoadedProgram } from "../../plan/backend.js";
 import type { Program } from "../../plan/program.js";
 import { yieldToEventLoop } from "../../plan/yield-to-event-loop.js";
-import type { UnplacedCall } from "./instruction.js";
+import { scratchOf, type UnplacedCall } from "./instruction.js";
 import { chooseKernel } from "./kernel-table.js";
-import { fusedStepCode } from "./kernels/fused-elementwise.js";
+import { isFusible } from "./kernels/fused-elementwise.js";
 import { type Build, compileKernels, instantiateKernels, type KernelExports, whyNotRelaxed } from "./load-kernels.js";
 import { ThreadPool } from "./thread-pool.js";
 import { WasmMemory } from "./wasm-memory.js";
-import { type Host, type Segment, WasmProgram } from "./wasm-program.js";
+import { type Held, type Host, type Segment, WasmProgram } from "./wasm-program.js";
 
 export interface WasmBackendOptions {
   /** Threads that compute; as many as the machine has, at most 8, where absent. 1 wherever memory can't be shared. */
@@ -73,6 +73,10 @@ class WasmBackend implements Backend, Host {
   private scratchBytes = 0;
   private running: Segment & { kind: "kernels" } | undefined;
   private lastYield = performance.now();
+  /** Gives back what a program held for itself, some time after nobody can run it any more. */
+  private readonly abandoned = new FinalizationRegistry<readonly Held[]>((held) => {
+    for (const { offset, bytes } of held) this.memory.free(offset, bytes);
+  });
 
   constructor(
     readonly build: Build,
@@ -88,11 +92,12 @@ class WasmBackend implements Backend, Host {
   }
 
   fuses(op: OpDeclaration): boolean {
-    return fusedStepCode(op) !== undefined;
+    return isFusible(op);
   }
 
   workspaceBytes(call: UnplacedCall): number {
-    return chooseKernel(call).kernel?.workspaceBytes(call) ?? 0;
+    const { kernel } = chooseKernel(call);
+    return kernel ? scratchOf(kernel, call).bytes : 0;
   }
 
   allocate(bytes: number): number {
@@ -114,7 +119,9 @@ class WasmBackend implements Backend, Host {
   }
 
   load(program: Program, scratchOffset: number): LoadedProgram {
-    return new WasmProgram(this, program, scratchOffset);
+    const loaded = new WasmProgram(this, program, scratchOffset);
+    this.abandoned.register(loaded, loaded.held);
+    return loaded;
   }
 
   memoryBytes(): number {

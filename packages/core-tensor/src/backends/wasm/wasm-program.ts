@@ -3,7 +3,7 @@ import { isPacked } from "../../graph/dtype.js";
 import { elementsOf } from "../../graph/shape.js";
 import type { KernelChoice, LoadedProgram } from "../../plan/backend.js";
 import type { Buffer, Call, Program } from "../../plan/program.js";
-import { assemble, type Instruction, type Places } from "./instruction.js";
+import { assemble, type Instruction, type Kernel, type Places, scratchOf } from "./instruction.js";
 import { chooseKernel } from "./kernel-table.js";
 import type { KernelExports } from "./load-kernels.js";
 import type { WasmMemory } from "./wasm-memory.js";
@@ -12,6 +12,12 @@ import type { WasmMemory } from "./wasm-memory.js";
 export type Segment =
   | { readonly kind: "kernels"; readonly program: number; readonly sync: number; readonly syncBytes: number }
   | { readonly kind: "reference"; readonly call: Call };
+
+/** Memory that belongs to one program. */
+export interface Held {
+  readonly offset: number;
+  readonly bytes: number;
+}
 
 /** What a program needs of the backend that runs it. */
 export interface Host {
@@ -29,8 +35,11 @@ const SYNC_HEADER_BYTES = 64;
 
 export class WasmProgram implements LoadedProgram {
   readonly choices: readonly KernelChoice[];
+  /** Instructions, counters, and what was packed once. */
+  readonly held: Held[] = [];
   private readonly once: readonly Segment[];
   private readonly segments: readonly Segment[];
+  private readonly constants: ReadonlySet<number>;
   private hasRunOnce = false;
 
   constructor(
@@ -42,8 +51,17 @@ export class WasmProgram implements LoadedProgram {
       const { kernel, reason } = chooseKernel(call);
       return { kernel: kernel ? kernel.name(call) : "reference", reason };
     });
-    this.once = this.bind(program.calls.filter((call) => call.once));
-    this.segments = this.bind(program.calls.filter((call) => !call.once));
+    this.constants = new Set([...program.constants.map(({ buffer }) => buffer), ...program.computedOnce].map(({ offset }) => offset));
+    const packing: Instruction[] = [];
+    const once = this.bind(
+      program.calls.filter((call) => call.once),
+      packing,
+    );
+    this.segments = this.bind(
+      program.calls.filter((call) => !call.once),
+      packing,
+    );
+    this.once = packing.length > 0 ? [...once, this.store(packing)] : once;
   }
 
   async run(): Promise<void> {
@@ -90,7 +108,8 @@ export class WasmProgram implements LoadedProgram {
     return { shape, dtype, data: new Uint8Array(memory, at, isPacked(dtype) ? bytes : elementsOf(shape)) };
   }
 
-  private bind(calls: readonly Call[]): Segment[] {
+  /** Instructions and reference calls in order; what constants need once goes to `packing`. */
+  private bind(calls: readonly Call[], packing: Instruction[]): Segment[] {
     const segments: Segment[] = [];
     let instructions: Instruction[] = [];
     const close = () => {
@@ -100,8 +119,7 @@ export class WasmProgram implements LoadedProgram {
     for (const call of calls) {
       const { kernel } = chooseKernel(call);
       if (kernel) {
-        const places: Places = { workspace: this.placeOf(call.workspace), of: (buffer) => this.placeOf(buffer) };
-        instructions.push(...kernel.emit(call, places).filter(({ chunks }) => chunks > 0));
+        instructions.push(...this.emit(kernel, call, packing).filter(({ chunks }) => chunks > 0));
       } else {
         close();
         segments.push({ kind: "reference", call });
@@ -111,13 +129,34 @@ export class WasmProgram implements LoadedProgram {
     return segments;
   }
 
+  private emit(kernel: Kernel, call: Call, packing: Instruction[]): Instruction[] {
+    const { packedBytes } = scratchOf(kernel, call);
+    const workspace = this.placeOf(call.workspace);
+    const of = (buffer: Buffer) => this.placeOf(buffer);
+    const places: Places = { workspace: workspace + packedBytes, packed: workspace, of };
+    if (!kernel.packing || packedBytes === 0) return kernel.emit(call, places);
+    const source = call.inputs[kernel.packing.input];
+    if (call.once || source.region !== "resident" || !this.constants.has(source.offset)) {
+      return [...kernel.packing.emit(call, places), ...kernel.emit(call, places)];
+    }
+    const lasting = { ...places, packed: this.hold(packedBytes) };
+    packing.push(...kernel.packing.emit(call, lasting));
+    return kernel.emit(call, lasting);
+  }
+
+  private hold(bytes: number): number {
+    const offset = this.host.memory.allocate(bytes);
+    this.held.push({ offset, bytes });
+    return offset;
+  }
+
   private store(instructions: readonly Instruction[]): Segment {
     const { memory } = this.host;
     this.host.reserveThreadScratch(Math.max(...instructions.map(({ scratchBytes }) => scratchBytes)));
     const words = assemble(instructions);
     const syncBytes = SYNC_HEADER_BYTES + 8 * instructions.length;
-    const program = memory.allocate(words.byteLength);
-    const sync = memory.allocate(syncBytes);
+    const program = this.hold(words.byteLength);
+    const sync = this.hold(syncBytes);
     memory.words(program, words.length).set(words);
     return { kind: "kernels", program, sync, syncBytes };
   }

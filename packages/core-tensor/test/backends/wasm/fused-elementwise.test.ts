@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createWasmBackend } from "../../../src/backends/wasm/wasm-backend.js";
 import type { OpDeclaration, Values } from "../../../src/graph/define-op.js";
 import type { Dtype } from "../../../src/graph/dtype.js";
-import { elementsOf, type Shape } from "../../../src/graph/shape.js";
+import type { Shape } from "../../../src/graph/shape.js";
 import { operations } from "../../../src/ops/operations.js";
 import type { Backend } from "../../../src/plan/backend.js";
 import { fusedElementwise } from "../../../src/plan/fuse-elementwise.js";

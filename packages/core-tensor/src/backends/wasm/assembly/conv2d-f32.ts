@@ -116,7 +116,7 @@ function multiplyRows(
 /** Drops the garbage between rows of a tile and spreads its pixels `step` floats apart. */
 // @ts-ignore: decorator
 @inline
-function copyTile(to: usize, toRowBytes: usize, step: i32, from: usize, fromRowBytes: usize, rows: i32, columns: i32): void {
+export function copyTile(to: usize, toRowBytes: usize, step: i32, from: usize, fromRowBytes: usize, rows: i32, columns: i32): void {
   if (step == 1) {
     for (let y = 0; y < rows; y++, to += toRowBytes, from += fromRowBytes) copyRow(to, from, columns);
     return;

@@ -185,6 +185,8 @@ function apply1(code: i32, x: v128): v128 {
   if (code == op.RELU) return v128.andnot(x, f32x4.lt(x, f32x4.splat(0)));
   if (code == op.SIGN) return v128.bitselect(f32x4.splat(1), f32x4.splat(-1), f32x4.ge(x, f32x4.splat(0)));
   if (code == op.ROUND_HALF_EVEN) return f32x4.nearest(x);
+  if (code == op.TRUNCATE) return f32x4.trunc(x);
+  if (code == op.IS_NOT_ZERO) return v128.and(f32x4.ne(x, f32x4.splat(0)), f32x4.splat(1));
   if (code == op.FLOOR) return f32x4.floor(x);
   if (code == op.RECIPROCAL) return f32x4.div(f32x4.splat(1), x);
   if (code == op.RSQRT) return f32x4.div(f32x4.splat(1), f32x4.sqrt(x));
@@ -279,6 +281,8 @@ function runStep(code: i32, to: usize, a: usize, b: usize, c: usize, immediate0:
     case op.FLOOR: map1(op.FLOOR, to, a, vectors); break;
     case op.RECIPROCAL: map1(op.RECIPROCAL, to, a, vectors); break;
     case op.RSQRT: map1(op.RSQRT, to, a, vectors); break;
+    case op.TRUNCATE: map1(op.TRUNCATE, to, a, vectors); break;
+    case op.IS_NOT_ZERO: map1(op.IS_NOT_ZERO, to, a, vectors); break;
     case op.COPY: map1(op.COPY, to, a, vectors); break;
     case op.CLIP: clip(to, a, immediate0, immediate1, vectors); break;
     case op.CLIP_GRADIENT: clipGradient(to, a, b, immediate0, immediate1, vectors); break;

@@ -1,4 +1,5 @@
 import { batchMoments, batchNormalise, batchNormaliseGradient, batchNormaliseGradientSums } from "./batch-norm-f32";
+import { correlateCodes, packFilterNibbles, packFilterPairs } from "./conv2d-codes";
 import { correlate, packFilters } from "./conv2d-f32";
 import { correlateWeights, sumPartials } from "./conv2d-weight-gradient-f32";
 import { fusedElementwise } from "./fused-elementwise";
@@ -49,6 +50,9 @@ function execute(opcode: i32, args: usize, chunk: i32, scratch: usize): void {
     case op.FILL_ZEROS: fillZeros(args, chunk); break;
     case op.GATHER_ROWS: gatherRows(args, chunk); break;
     case op.SCATTER_ROWS: scatterRows(args, chunk); break;
+    case op.PACK_FILTER_PAIRS: packFilterPairs(args, chunk); break;
+    case op.PACK_FILTER_NIBBLES: packFilterNibbles(args, chunk); break;
+    case op.CORRELATE_CODES: correlateCodes(args, chunk, scratch); break;
     default: unreachable();
   }
 }

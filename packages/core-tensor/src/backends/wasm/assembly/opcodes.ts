@@ -26,6 +26,9 @@ export const STRIDED_COPY = 21;
 export const FILL_ZEROS = 22;
 export const GATHER_ROWS = 23;
 export const SCATTER_ROWS = 24;
+export const PACK_FILTER_PAIRS = 25;
+export const PACK_FILTER_NIBBLES = 26;
+export const CORRELATE_CODES = 27;
 
 /** What REDUCE makes of its values. */
 export const SUM = 0;
@@ -89,3 +92,7 @@ export const SELECT = 27;
 export const COPY = 28;
 export const RECIPROCAL = 29;
 export const RSQRT = 30;
+/** Drops the fraction. */
+export const TRUNCATE = 31;
+/** 1 where not 0. */
+export const IS_NOT_ZERO = 32;

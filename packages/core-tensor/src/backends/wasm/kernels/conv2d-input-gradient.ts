@@ -1,6 +1,6 @@
 import type { Conv2dAttributes } from "../../../ops/conv2d.js";
 import { defineKernel, type UnplacedCall, wantsF32 } from "../instruction.js";
-import { axes, backwardAxis, type Correlation, correlationWorkspaceBytes, emitCorrelation } from "./correlation.js";
+import { axes, backwardAxis, type Correlation, correlationPacking, emitCorrelation } from "./correlation.js";
 
 function describe({ attributes, inputs: [dy, w], outputs: [dx] }: UnplacedCall): Correlation {
   const window = attributes as Conv2dAttributes;
@@ -27,13 +27,12 @@ function describe({ attributes, inputs: [dy, w], outputs: [dx] }: UnplacedCall):
 export const conv2dInputGradientKernel = defineKernel({
   op: "conv2dInputGradient",
   supports: wantsF32,
-  workspaceBytes: (call) => correlationWorkspaceBytes(describe(call)),
+  packing: correlationPacking(describe, 1),
   emit: (call, places) =>
     emitCorrelation(describe(call), {
       source: places.of(call.inputs[0]),
-      filters: places.of(call.inputs[1]),
+      packed: places.packed,
       out: places.of(call.outputs[0]),
-      workspace: places.workspace,
     }),
   name: () => "conv2d-input-gradient-f32-2x16",
 });

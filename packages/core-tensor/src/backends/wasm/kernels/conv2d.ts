@@ -1,8 +1,8 @@
 import type { Conv2dAttributes } from "../../../ops/conv2d.js";
 import { defineKernel, type UnplacedCall, wantsF32 } from "../instruction.js";
-import { axes, type Correlation, correlationWorkspaceBytes, emitCorrelation, forwardAxis } from "./correlation.js";
+import { axes, type Correlation, correlationPacking, emitCorrelation, forwardAxis } from "./correlation.js";
 
-function describe({ attributes, inputs: [x, w], outputs: [y] }: UnplacedCall): Correlation {
+export function describeConv2d({ attributes, inputs: [x, w], outputs: [y] }: UnplacedCall): Correlation {
   const window = attributes as Conv2dAttributes;
   const [images, , H, W] = x.shape;
   const [M, perGroup, R, S] = w.shape;
@@ -27,13 +27,12 @@ function describe({ attributes, inputs: [x, w], outputs: [y] }: UnplacedCall): C
 export const conv2dKernel = defineKernel({
   op: "conv2d",
   supports: wantsF32,
-  workspaceBytes: (call) => correlationWorkspaceBytes(describe(call)),
+  packing: correlationPacking(describeConv2d, 1),
   emit: (call, places) =>
-    emitCorrelation(describe(call), {
+    emitCorrelation(describeConv2d(call), {
       source: places.of(call.inputs[0]),
-      filters: places.of(call.inputs[1]),
+      packed: places.packed,
       out: places.of(call.outputs[0]),
-      workspace: places.workspace,
     }),
   name: () => "conv2d-f32-2x16",
 });

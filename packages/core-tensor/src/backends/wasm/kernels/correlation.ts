@@ -1,6 +1,6 @@
 import type { Conv2dAttributes } from "../../../ops/conv2d.js";
 import { CORRELATE, PACK_FILTERS } from "../assembly/opcodes.js";
-import { type Instruction, roundUp } from "../instruction.js";
+import { type Instruction, type Packing, roundUp, type UnplacedCall } from "../instruction.js";
 
 // The geometry of convolutions over padded planes; assembly/planes.ts has the picture. One axis at a time, then both.
 
@@ -68,6 +68,7 @@ function rowOf(axis: Axis): { pitch: number; leadingZeros: number } {
 
 /** Vectors of a tile, and what a run reads past its end. */
 const TILE = 16;
+const WIDEST_TILE = 32;
 
 /** Planes of one image: everything that the kernels must know about their layout. */
 export interface Planes {
@@ -155,18 +156,14 @@ export interface Correlation {
 const PLANES_BYTES = 384 * 1024;
 const LEAST_CHUNKS = 16;
 
-function lay(correlation: Correlation): Planes {
+export function layOutCorrelation(correlation: Correlation): Planes {
   const { rows, columns, sourceChannels, images, groups } = correlation;
   const leastBands = Math.max(1, Math.ceil(LEAST_CHUNKS / Math.max(1, images * groups)));
   return layOutPlanes(rows, columns, { channels: sourceChannels, maxBytes: PLANES_BYTES, leastBands });
 }
 
-const totalK = ({ ranges }: Planes): number => ranges.reduce((sum, { shifts }) => sum + shifts.length, 0);
+export const totalK = ({ ranges }: Planes): number => ranges.reduce((sum, { shifts }) => sum + shifts.length, 0);
 
-/** Bytes of the packed filters. */
-export function correlationWorkspaceBytes(correlation: Correlation): number {
-  return correlation.groups * roundUp(correlation.outChannels, 4) * totalK(lay(correlation)) * 4;
-}
 
 /** Planes that need no copy: one tap, nothing padded, and channels that do not all fall in the same sets of the cache. */
 function canReadInPlace({ rows, columns }: Correlation, { phases, ranges }: Planes): boolean {
@@ -174,57 +171,78 @@ function canReadInPlace({ rows, columns }: Correlation, { phases, ranges }: Plan
   return isPlain && phases.length === 1 && ranges.length === 1 && (rows.size * columns.size) % 64 !== 0;
 }
 
-export function emitCorrelation(
-  correlation: Correlation,
-  pointers: { readonly source: number; readonly filters: number; readonly out: number; readonly workspace: number },
-): Instruction[] {
-  const { images, groups, sourceChannels, outChannels, rows, columns, outSize } = correlation;
-  const planes = lay(correlation);
-  const K = totalK(planes);
-  const inPlace = canReadInPlace(correlation, planes);
-  const floats = inPlace ? rows.size * columns.size : planes.floats;
-  const offsets = planes.ranges.flatMap(({ taps }) => taps.map(({ channel, r, s }) => correlation.filterOffset(channel, r, s)));
-  const shifts = planes.ranges.flatMap((range) => (inPlace ? range.taps.map(({ channel }) => channel * floats * 4) : range.shifts));
-
-  const packHead = 8;
-  const pack: Instruction = {
-    opcode: PACK_FILTERS,
-    chunks: groups,
-    words: [
-      ...[pointers.filters, pointers.workspace, outChannels, K, correlation.filterRowStride, correlation.filterGroupStride],
-      ...[roundUp(outChannels, 4) * K, packHead],
-      ...offsets,
-    ],
-    scratchBytes: 0,
+/** Filters [rows, K] in pairs of rows, in the order in which the taps of each output phase meet them. */
+export function correlationPacking(describe: (call: UnplacedCall) => Correlation, input: number): Packing {
+  return {
+    input,
+    bytes: (call) => {
+      const correlation = describe(call);
+      return correlation.groups * roundUp(correlation.outChannels, 4) * totalK(layOutCorrelation(correlation)) * 4;
+    },
+    emit: (call, places) => {
+      const { outChannels, groups, filterRowStride, filterGroupStride, filterOffset } = describe(call);
+      const planes = layOutCorrelation(describe(call));
+      const K = totalK(planes);
+      const offsets = planes.ranges.flatMap(({ taps }) => taps.map(({ channel, r, s }) => filterOffset(channel, r, s)));
+      const head = [places.of(call.inputs[input]), places.packed, outChannels, K, filterRowStride, filterGroupStride];
+      const words = [...head, roundUp(outChannels, 4) * K, head.length + 2, ...offsets];
+      return [{ opcode: PACK_FILTERS, chunks: groups, words, scratchBytes: 0 }];
+    },
   };
+}
 
-  const head = 30;
-  const phasesAt = head;
+interface Pointers {
+  readonly source: number;
+  readonly packed: number;
+  readonly out: number;
+}
+
+/** How many bytes an element of a plane takes, and what follows the 30 words that all forms of the kernel share. */
+interface PlaneForm {
+  readonly opcode: number;
+  readonly elementBytes: number;
+  readonly extra: readonly number[];
+  readonly extraScratchBytes: number;
+}
+
+const f32Form: PlaneForm = { opcode: CORRELATE, elementBytes: 4, extra: [], extraScratchBytes: 0 };
+
+export function emitCorrelation(correlation: Correlation, { source, packed, out }: Pointers, form: PlaneForm = f32Form): Instruction[] {
+  const { images, groups, sourceChannels, outChannels, rows, columns, outSize } = correlation;
+  const planes = layOutCorrelation(correlation);
+  const inPlace = form === f32Form && canReadInPlace(correlation, planes);
+  const floats = inPlace ? rows.size * columns.size : planes.floats;
+  const shifts = planes.ranges.flatMap((range) =>
+    inPlace ? range.taps.map(({ channel }) => channel * floats * 4) : range.shifts.map((shift) => (shift / 4) * form.elementBytes),
+  );
+  const phasesAt = 30 + form.extra.length;
   const rangesAt = phasesAt + planes.phases.length * 2;
   const shiftsAt = rangesAt + planes.ranges.length * 6;
-  const planeBytes = inPlace ? 0 : sourceChannels * planes.phases.length * floats * 4;
-  const tileFloats = roundUp(planes.bandRows * planes.pitch, TILE) + TILE;
+  const planeBytes = inPlace ? 0 : roundUp(sourceChannels * planes.phases.length * floats * form.elementBytes, 64);
+  const tileFloats = roundUp(planes.bandRows * planes.pitch, WIDEST_TILE) + WIDEST_TILE;
   let firstK = 0;
   const ranges = planes.ranges.flatMap(({ row, column, shifts }) => {
     const words = [firstK, shifts.length, row.count, column.count, row.first, column.first];
     firstK += shifts.length;
     return words;
   });
-  const correlate: Instruction = {
-    opcode: CORRELATE,
-    chunks: images * groups * planes.bands,
-    words: [
-      ...[pointers.source, pointers.workspace, pointers.out, groups, sourceChannels, rows.size, columns.size],
-      ...[rows.step, columns.step, rows.pad, columns.pad, planes.pitch, floats, outChannels, ...outSize],
-      ...[rows.outputStep, columns.outputStep, K, planes.bandRows, planes.bands, planes.rowShift],
-      ...[planes.phases.length, phasesAt, planes.ranges.length, rangesAt, shiftsAt, planeBytes, tileFloats, inPlace ? 1 : 0],
-      ...planes.phases.flat(),
-      ...ranges,
-      ...shifts,
-    ],
-    scratchBytes: planeBytes + 4 * tileFloats * 4,
-  };
-  return [pack, correlate];
+  return [
+    {
+      opcode: form.opcode,
+      chunks: images * groups * planes.bands,
+      words: [
+        ...[source, packed, out, groups, sourceChannels, rows.size, columns.size],
+        ...[rows.step, columns.step, rows.pad, columns.pad, planes.pitch, floats, outChannels, ...outSize],
+        ...[rows.outputStep, columns.outputStep, firstK, planes.bandRows, planes.bands, planes.rowShift],
+        ...[planes.phases.length, phasesAt, planes.ranges.length, rangesAt, shiftsAt, planeBytes, tileFloats, inPlace ? 1 : 0],
+        ...form.extra,
+        ...planes.phases.flat(),
+        ...ranges,
+        ...shifts,
+      ],
+      scratchBytes: planeBytes + 4 * tileFloats * 4 + form.extraScratchBytes,
+    },
+  ];
 }
 
 /** Window attributes along both axes. */

@@ -40,12 +40,20 @@ const stepCodes: ReadonlyMap<string, number> = new Map([
   ["rsqrt", code.RSQRT],
 ]);
 
-/** The step that computes an element-wise operation, undefined where there is none. */
-export function fusedStepCode({ elementwise }: OpDeclaration): number | undefined {
-  return elementwise && stepCodes.get(elementwise.code);
+const dtypeCodes: Partial<Record<Dtype, number>> = { f32: code.F32, i32: code.I32, u8: code.U8, bool: code.BOOL };
+
+/** A cast tells its dtype by the number that dtypeCodes gives it; loads and stores convert, the step only rounds. */
+const castSteps = [code.COPY, code.TRUNCATE, code.TRUNCATE, code.IS_NOT_ZERO];
+
+function stepCode(name: string, immediates: readonly number[]): number | undefined {
+  return name === "cast" ? castSteps[immediates[0]] : stepCodes.get(name);
 }
 
-const dtypeCodes: Partial<Record<Dtype, number>> = { f32: code.F32, i32: code.I32, u8: code.U8, bool: code.BOOL };
+/** Whether a fused pass has a step for an element-wise operation. */
+export function isFusible({ elementwise }: OpDeclaration): boolean {
+  if (!elementwise) return false;
+  return elementwise.code === "cast" ? elementwise.immediates !== undefined : stepCodes.has(elementwise.code);
+}
 
 function dtypeCode(dtype: Dtype): number {
   return dtypeCodes[dtype] as number; // `supports` has refused all others
@@ -154,7 +162,7 @@ function emit({ attributes, inputs, outputs }: UnplacedCall, places: Places): In
   const stepsAt = operandsAt + operands.length * OPERAND_WORDS;
   const stepWords = steps.flatMap(({ code: name, sources, immediates }, step) => {
     const [a, b = a, c = a] = sources;
-    const opcode = stepCodes.get(name) as number;
+    const opcode = stepCode(name, immediates) as number;
     return [opcode, inputs.length + step, a, b, c, ...immediateWords(opcode, immediates)];
   });
   const storesAt = stepsAt + stepWords.length;
@@ -179,7 +187,7 @@ function emit({ attributes, inputs, outputs }: UnplacedCall, places: Places): In
 
 function supports({ attributes, inputs, outputs }: UnplacedCall): true | string {
   const { steps } = attributes as FusedElementwise;
-  const unknown = steps.find((step) => !stepCodes.has(step.code));
+  const unknown = steps.find(({ code, immediates }) => stepCode(code, immediates) === undefined);
   if (unknown) return `wasm has no step for ${unknown.code}`;
   return [...inputs, ...outputs].every(isPlain) || "packed codes have no element-wise form";
 }

@@ -14,34 +14,33 @@ function sizes({ attributes: { transposeA }, inputs: [a], outputs: [out] }: Unpl
 export const matmulKernel = defineKernel({
   op: "matmul",
   supports: wantsF32,
-  workspaceBytes: (call) => {
-    const { rowBytes, columnBytes } = sizes(call);
-    return roundUp(rowBytes, 64) + columnBytes;
+  workspaceBytes: (call) => sizes(call).rowBytes,
+  packing: {
+    input: 1,
+    bytes: (call) => sizes(call).columnBytes,
+    emit: (call, places) => {
+      const { N, K } = sizes(call);
+      const steps = call.attributes.transposeB ? [K, 1] : [1, N];
+      const words = [places.of(call.inputs[1]), places.packed, N, K, ...steps];
+      return [{ opcode: PACK_COLUMNS, chunks: Math.ceil(N / 64), words, scratchBytes: 0 }];
+    },
   },
   emit: (call: UnplacedCall, places: Places): Instruction[] => {
-    const { transposeA, transposeB } = call.attributes;
-    const [a, b] = call.inputs;
-    const { M, N, K, rowBytes } = sizes(call);
+    const { M, N, K } = sizes(call);
     const rows = places.workspace;
-    const columns = rows + roundUp(rowBytes, 64);
+    const steps = call.attributes.transposeA ? [1, M] : [K, 1];
     const across = Math.ceil(N / BLOCK_COLUMNS);
     return [
       {
         opcode: PACK_ROWS,
         chunks: Math.ceil(M / 64),
-        words: [places.of(a), rows, M, K, ...(transposeA ? [1, M] : [K, 1])],
-        scratchBytes: 0,
-      },
-      {
-        opcode: PACK_COLUMNS,
-        chunks: Math.ceil(N / 64),
-        words: [places.of(b), columns, N, K, ...(transposeB ? [K, 1] : [1, N])],
+        words: [places.of(call.inputs[0]), rows, M, K, ...steps],
         scratchBytes: 0,
       },
       {
         opcode: MATMUL_TILES,
         chunks: Math.ceil(M / BLOCK_ROWS) * across,
-        words: [rows, columns, places.of(call.outputs[0]), M, N, K, BLOCK_ROWS, BLOCK_COLUMNS, across],
+        words: [rows, places.packed, places.of(call.outputs[0]), M, N, K, BLOCK_ROWS, BLOCK_COLUMNS, across],
         scratchBytes: BLOCK_ROWS * BLOCK_COLUMNS * 4,
       },
     ];

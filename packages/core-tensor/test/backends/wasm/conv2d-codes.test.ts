@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createWasmBackend } from "../../../src/backends/wasm/wasm-backend.js";
+import type { Dtype } from "../../../src/graph/dtype.js";
+import { elementsOf } from "../../../src/graph/shape.js";
+import { conv2dCodes } from "../../../src/ops/codes.js";
+import { type CodeFormat, codeFormat } from "../../../src/packed/code-format.js";
+import { packFields } from "../../../src/packed/pack-codes.js";
+import type { Backend } from "../../../src/plan/backend.js";
+import { numbers, referenceOf, runCall, specify, values } from "./run-call.js";
+
+const backends: Backend[] = [];
+beforeAll(async () => {
+  for (const threads of [1, 2]) backends.push(await createWasmBackend({ threads }));
+});
+afterAll(() => Promise.all(backends.map((backend) => backend.close())));
+
+/** Fields of a format, each as likely as the others. */
+const fields = (count: number, { levels }: CodeFormat, seed: number): Uint8Array =>
+  Uint8Array.from(numbers(count, seed, [0, levels - 1e-3]).map(Math.floor));
+
+const int = (bits: number) => codeFormat("int", -(2 ** (bits - 1)) + 1, 2 ** (bits - 1) - 1);
+const uint = (bits: number) => codeFormat("uint", 0, 2 ** bits - 1);
+const bipolar = codeFormat("bipolar", -1, 1);
+const binary = codeFormat("binary", 0, 1);
+const ternary = codeFormat("ternary", -1, 1);
+
+const convolutions: { x: number[]; w: number[]; attributes: { padding?: number | number[]; [name: string]: unknown } }[] = [
+  { x: [1, 1, 1, 1], w: [1, 1, 1, 1], attributes: {} },
+  { x: [2, 16, 14, 14], w: [16, 16, 3, 3], attributes: { padding: 1 } },
+  { x: [3, 8, 7, 7], w: [5, 8, 3, 3], attributes: { padding: 1 } },
+  { x: [2, 7, 28, 28], w: [6, 7, 3, 3], attributes: { padding: 1, stride: 2 } },
+  { x: [2, 5, 9, 11], w: [3, 5, 1, 1], attributes: { stride: 2 } },
+  { x: [1, 4, 6, 5], w: [6, 2, 3, 2], attributes: { stride: [2, 1], padding: [1, 0], groups: 2 } },
+  { x: [1, 2, 7, 6], w: [2, 1, 3, 3], attributes: { dilation: 2, padding: [2, 1, 1, 2], groups: 2 } },
+  { x: [65, 33, 1, 1], w: [10, 33, 1, 1], attributes: {} },
+  { x: [1, 130, 20, 20], w: [3, 130, 3, 3], attributes: { padding: 1 } },
+];
+
+const formats: [string, CodeFormat, CodeFormat, kernel: string][] = [
+  ["w1a1", bipolar, binary, "nibbles"],
+  ["w1a1, both bipolar", bipolar, bipolar, "dot16"],
+  ["w1a2", bipolar, uint(2), "nibbles"],
+  ["w2a1", ternary, binary, "nibbles"],
+  ["w2a2", ternary, uint(2), "nibbles"],
+  ["w2a2, three levels of activations", ternary, ternary, "nibbles"],
+  ["w3a2", int(3), uint(2), "nibbles"],
+  ["w4a4", int(4), uint(4), "dot16"],
+  ["w2a8", ternary, uint(8), "dot16"],
+  ["w8a8", int(8), uint(8), "dot16"],
+  ["w3a3, a zero point of 2", int(3), codeFormat("uint", -2, 5), "dot16"],
+];
+
+describe.each(formats)("conv2dCodes on wasm, %s", (_, w, x, form) => {
+  it.each(convolutions)("$x with $w, $attributes", async ({ x: xShape, w: wShape, attributes }) => {
+    const xs = values(xShape, fields(elementsOf(xShape), x, 1), "u8");
+    const ws = values(wShape, packFields(fields(elementsOf(wShape), w, 2), w.bits), `p${w.bits}` as Dtype);
+    const specification = specify(conv2dCodes.declaration, [xs, ws], { ...attributes, x, w });
+    const expected = referenceOf(specification);
+    for (const backend of backends) {
+      const { outputs, kernel } = await runCall(backend, specification);
+      if (attributes.padding === 1 && elementsOf(wShape) / wShape[0] < 600) expect(kernel).toContain(form);
+      expect(kernel).not.toBe("reference");
+      expect([...outputs[0]]).toEqual([...expected]);
+    }
+  });
+
+  it("held in f32: the same numbers", async () => {
+    const [xShape, wShape] = [[2, 7, 9, 9], [6, 7, 3, 3]];
+    const held = (shape: number[], format: CodeFormat, seed: number) =>
+      values(shape, Float32Array.from(fields(elementsOf(shape), format, seed), (field) => format.offset + format.step * field));
+    const specification = specify(conv2dCodes.declaration, [held(xShape, x, 1), held(wShape, w, 2)], { padding: 1, x, w });
+    const { outputs, kernel } = await runCall(backends[1], specification);
+    expect(kernel).toBe("conv2d-codes-f32-2x16");
+    expect([...outputs[0]]).toEqual([...referenceOf(specification)]);
+  });
+});

@@ -26,6 +26,7 @@ export type { Score } from "./metrics/score-logits.js";
 export { noScore, rankOfLabel, scoreLogits } from "./metrics/score-logits.js";
 export { createModel, modelNames } from "./models/create-model.js";
 export type { Model, ModelOptions } from "./models/model.js";
+export { rebuildModel } from "./models/rebuild-model.js";
 export { widenChannels } from "./models/widen-channels.js";
 export type { AdamOptions } from "./optimisers/adam.js";
 export { adam, adamW } from "./optimisers/adam.js";

@@ -35,7 +35,7 @@ export async function readTensors(
  * @throws {FileFormatError} when there is no checkpoint, or it is damaged, or of another kind
  * @example
  * const checkpoint = await loadCheckpoint(openStorage(), "runs/first");
- * const model = createModel(checkpoint.run.model.name, checkpoint.run.model.options);
+ * const model = rebuildModel(checkpoint.run.model, checkpoint.folder);
  * await checkpoint.restore(engine, model);
  */
 export async function loadCheckpoint(storage: Storage, folder: string): Promise<Checkpoint> {

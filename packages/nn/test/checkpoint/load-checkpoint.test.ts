@@ -1,4 +1,4 @@
-import { createEngine, type Engine, LowbitError } from "@lowbit/core-tensor";
+import { createEngine, type Engine, FileFormatError, LowbitError } from "@lowbit/core-tensor";
 import {
   commitGeneration,
   createMemoryDisk,
@@ -10,7 +10,15 @@ import {
 } from "@lowbit/core-tensor/storage";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { constantSchedule, createModel, evaluateModel, loadCheckpoint, sgd, train } from "../../src/index.js";
+import {
+  constantSchedule,
+  createModel,
+  evaluateModel,
+  loadCheckpoint,
+  rebuildModel,
+  sgd,
+  train,
+} from "../../src/index.js";
 import { blobLoader } from "../oracles/blobs.js";
 
 const FOLDER = "/run";
@@ -42,8 +50,7 @@ describe("loadCheckpoint", () => {
     expect(checkpoint).toMatchObject({ finished: true, engine: { backend: "js", build: "reference" } });
     expect(checkpoint.run.identity).toMatchObject({ precision: "fp32" });
     expect(checkpoint.latentBytes).toBeGreaterThan(1000);
-    const { name, options } = checkpoint.run.model;
-    const model = createModel(name, options as never);
+    const model = rebuildModel(checkpoint.run.model, FOLDER);
     await checkpoint.restore(engine, model);
     expect(await evaluateModel({ engine, model, loader })).toMatchObject(
       checkpoint.progress.lastEpoch?.evaluation as object,
@@ -62,6 +69,18 @@ describe("loadCheckpoint", () => {
     );
     const [first] = wider.variables;
     expect((await engine.read(first)).data).toEqual(first.initial);
+  });
+
+  it.each([
+    [{ name: "resnet9", options: {} }, /can't be made: there is no model "resnet9"/],
+    [
+      { name: "mlp", options: { inputShape: [1, 4, 4], classes: "3" } },
+      /can't be made: a model can't have classes "3"/,
+    ],
+    [{ name: "mlp", options: {} }, /can't be made: a model can't have inputShape/],
+  ])("refuses to rebuild %j", (described, message) => {
+    expect(() => rebuildModel(described, FOLDER)).toThrow(FileFormatError);
+    expect(() => rebuildModel(described, FOLDER)).toThrow(message);
   });
 
   it("refuses a folder without a checkpoint, and one of another kind", async () => {

@@ -13,6 +13,7 @@ import {
   type Loader,
   loadCheckpoint,
   type Position,
+  type StepReport,
   sgd,
   train,
 } from "../../src/index.js";
@@ -34,6 +35,7 @@ describe("train", () => {
     const loader = blobLoader({ images: 24, shape: [1, 8, 8], classes: 4, batch: 8 });
     const model = createModel(name, { inputShape: [1, 8, 8], classes: 4, width: 0.25, seed: 3 });
     const epochs: EpochReport[] = [];
+    const steps: StepReport[] = [];
     const { start, result } = await train({
       engine,
       model,
@@ -42,8 +44,13 @@ describe("train", () => {
       epochs: 12,
       optimiser: sgd({ momentum: 0.9, weightDecay: 1e-4 }),
       schedule: cosineSchedule({ learningRate: 0.05 }),
-      callbacks: { onEpoch: (report) => void epochs.push(report) },
+      callbacks: { onStep: (report) => void steps.push(report), onEpoch: (report) => void epochs.push(report) },
     });
+    for (const { epoch, loss, accuracy } of epochs) {
+      const own = steps.filter((each) => each.epoch === epoch); // three full batches: their means have equal weight
+      expect(loss).toBeCloseTo(own.reduce((sum, each) => sum + each.loss, 0) / 3, 12);
+      expect(accuracy).toBeCloseTo(own.reduce((sum, each) => sum + each.accuracy, 0) / 3, 10);
+    }
     expect(start).toBe("fresh");
     expect(epochs).toHaveLength(12);
     expect(result).toEqual(epochs[11]);

@@ -1,8 +1,9 @@
 import { ArgumentError, StorageError } from "@lowbit/core-tensor";
-import { joinPath, type Storage } from "@lowbit/core-tensor/storage";
+import { joinPath, removeUnreferenced, type Storage } from "@lowbit/core-tensor/storage";
 
 /**
- * Looks at the folder that a verb is to write, and writes nothing: it may be missing or empty, or hold a run to resume.
+ * Looks at the folder that a verb is to write, and writes nothing: it may be missing or empty, or hold a run to resume. What a
+ * killed process left of a write that it never finished does not count, and is removed.
  *
  * @throws {ArgumentError} when it is not empty
  * @throws {StorageError} when there can't be a folder of that name
@@ -26,8 +27,10 @@ export async function checkOutFolder(
       hint: "another name",
     });
   }
-  if (resume || (await storage.list(folder)).length === 0) return;
+  if (resume) return;
   const holdsRun = await storage.exists(joinPath(folder, "manifest.json"));
+  if (!holdsRun) await removeUnreferenced(storage, folder);
+  if ((await storage.list(folder)).length === 0) return;
   const hint = holdsRun ? "--resume to go on with the run in it, or another folder" : "another folder";
   throw new ArgumentError(`the folder ${JSON.stringify(folder)} is not empty`, { where, want, hint });
 }

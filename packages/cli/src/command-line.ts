@@ -10,6 +10,10 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     if (error.code === "EPIPE") process.exit(EXIT.done); // `lowbit list models | head -1`: the reader has seen enough
     throw error;
   });
+  const quit = (): void => {
+    if (process.listenerCount("SIGINT") === 1) process.exit(EXIT.interrupted); // a verb that has to save listens itself
+  };
+  process.on("SIGINT", quit);
   try {
     await createProgram().parseAsync(args, { from: "user" });
     return EXIT.done;
@@ -18,6 +22,8 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     if (error instanceof Interrupted) return error.exitCode;
     reportError(error);
     return exitCodeOf(error);
+  } finally {
+    process.off("SIGINT", quit);
   }
 }
 

@@ -1,0 +1,209 @@
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { contentOf } from "./folder-content.js";
+import { type AnyJson, runJson, runLowbit, temporaryFolder } from "./run-lowbit.js";
+
+const work = temporaryFolder();
+const folder = (name: string): string => join(work, name);
+const data = ["--data", "fashion-mnist-mini"];
+
+describe("train, convert, eval", () => {
+  const trained = folder("resnet8");
+  const packed = folder("resnet8-packed");
+  const experiment = [
+    "--model",
+    "resnet8",
+    ...data,
+    "--precision",
+    "w2a2",
+    "--epochs",
+    "1",
+    "--limit",
+    "192",
+    "--seed",
+    "1",
+  ];
+
+  it("gives the same accuracy and loss for the fake-quantized and the packed network, on wasm and on js", async () => {
+    const result = await runJson(["train", ...experiment, "--out", trained]);
+    expect(result).toMatchObject({
+      out: trained,
+      model: "resnet8",
+      precision: "w2a2",
+      epochs: 1,
+      steps: 3,
+      images: 192,
+    });
+    const conversion = await runJson(["convert", trained, "--out", packed]);
+    expect(conversion.packedBytes).toBeLessThan(conversion.latentBytes / 10);
+
+    const fake = await runJson(["eval", trained]);
+    const real = await runJson(["eval", packed]);
+    expect(fake).toMatchObject({ kind: "trained", accuracy: result.accuracy, loss: result.loss, images: 192 });
+    expect(real).toMatchObject({ kind: "packed", accuracy: fake.accuracy, loss: fake.loss, images: 192 });
+    expect(real.latentBytes).toBe(fake.latentBytes);
+    expect(real.packedBytes).toBe(conversion.packedBytes);
+    expect(real.imagesPerSecond).toBeGreaterThan(0);
+    for (const { kernels } of [fake, real]) {
+      expect(kernels).toHaveLength(10);
+      expect(kernels[0]).toEqual({ layer: "conv1", kernel: expect.any(String), wBits: 32, aBits: 32 });
+      expect(kernels[1]).toEqual({ layer: "stage1.block0.conv1", kernel: expect.any(String), wBits: 2, aBits: 2 });
+    }
+    const [fakeOnJs, realOnJs] = [
+      await runJson(["eval", trained, "--backend", "js", "--limit", "20"]),
+      await runJson(["eval", packed, "--backend", "js", "--limit", "20"]),
+    ];
+    expect(realOnJs).toMatchObject({ accuracy: fakeOnJs.accuracy, loss: fakeOnJs.loss, backend: "js" });
+  });
+
+  it("inspects both", async () => {
+    const fake = await runJson(["inspect", trained]);
+    const real = await runJson(["inspect", packed]);
+    expect(real.layers.map(({ layer, macs, wBits }: AnyJson) => [layer, macs, wBits])).toEqual(
+      fake.layers.map(({ layer, macs, wBits }: AnyJson) => [layer, macs, wBits]),
+    );
+    // 3·3 window, 16 → 16 channels, 28·28 positions
+    expect(real.layers[1]).toMatchObject({ parameters: 2304, packedBytes: 576, macs: 2304 * 784, inputEdge: "codes" });
+    expect(real.codeEdges).toBe(8);
+  });
+});
+
+describe("a run", () => {
+  const mlp = ["train", "--model", "mlp", ...data, "--epochs", "6", "--limit", "2000", "--seed", "7"];
+  const whole = folder("whole");
+
+  it("that is finished gives the same result again", async () => {
+    const first = await runJson([...mlp, "--out", whole]);
+    const again = await runLowbit([...mlp, "--out", whole, "--resume", "--json"]);
+    expect(again.code).toBe(0);
+    expect(JSON.parse(again.stdout)).toEqual(first);
+    expect(again.stderr).toContain("is finished");
+  });
+
+  it("that Ctrl-C stopped says how to go on, and goes on bit for bit on another number of threads", async () => {
+    const stopped = folder("stopped");
+    let isStopping = false;
+    const { code, stdout, stderr } = await runLowbit([...mlp, "--out", stopped, "--threads", "2"], {
+      onStderr: (text, kill) => {
+        if (isStopping || !text.includes("epoch 2/6")) return;
+        isStopping = true;
+        kill("SIGINT");
+      },
+    });
+    expect(code).toBe(130);
+    expect(stdout).toBe("");
+    const line = stderr.split("\n").find((each) => each.includes("--resume")) as string;
+    const words = line.trim().split(" ");
+    const start = words.indexOf("train");
+    expect(words.slice(start)).toEqual([...mlp, "--out", stopped, "--threads", "2", "--resume"]);
+    const resumed = await runLowbit([...words.slice(start), "--threads", "1"]);
+    expect(resumed.stderr).toMatch(/going on after step \d+ of 192/);
+    expect(resumed.code).toBe(0);
+    expect(contentOf(stopped)).toEqual(contentOf(whole));
+  });
+
+  it("is not resumed as another", async () => {
+    const seed = await runLowbit([...mlp.slice(0, -1), "8", "--out", whole, "--resume"]);
+    expect(seed).toMatchObject({ code: 78, stdout: "" });
+    expect(seed.stderr).toContain("seed was 7 and is 8");
+    const precision = await runLowbit([...mlp, "--precision", "w4a4", "--out", whole, "--resume"]);
+    expect(precision).toMatchObject({ code: 78, stdout: "" });
+    expect(precision.stderr).toContain("precision was fp32 and is w4a4");
+  });
+
+  it("is not written over", async () => {
+    const { code, stderr } = await runLowbit([...mlp, "--out", whole]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/is not empty[\s\S]*--resume/);
+  });
+
+  it("starts from the beginning, and says so, where there is none to resume", async () => {
+    const out = folder("nothing-there");
+    const words = ["train", "--model", "mlp", ...data, "--epochs", "1", "--limit", "64", "--out", out, "--resume"];
+    const { code, stderr } = await runLowbit(words);
+    expect(code).toBe(0);
+    expect(stderr).toContain("starting from the beginning");
+  });
+
+  it("ends at once when Ctrl-C comes twice", async () => {
+    const words = ["train", "--model", "resnet20", ...data, "--batch", "512", "--out", folder("twice")];
+    const { code } = await runLowbit(words, {
+      onStderr: (_, kill) => kill("SIGINT"),
+      env: { LOWBIT_FAULT: "short@7" }, // says something on the error stream, harmlessly, once the run has begun
+    });
+    expect(code).toBe(130);
+  });
+});
+
+describe("an experiment file", () => {
+  it("trains what the same options train", async () => {
+    const file = folder("experiment.json");
+    const fields = {
+      model: "mlp",
+      data: "fashion-mnist-mini",
+      epochs: 1,
+      limit: 128,
+      learningRate: 0.05,
+      optimiser: "adamw",
+    };
+    writeFileSync(file, JSON.stringify({ $schema: "./experiment.schema.json", ...fields }));
+    await runJson(["train", file, "--out", folder("by-file")]);
+    const options = ["--epochs", "1", "--limit", "128", "--learning-rate", "0.05", "--optimiser", "adamw"];
+    await runJson(["train", "--model", "mlp", ...data, ...options, "--out", folder("by-options")]);
+    expect(contentOf(folder("by-file"))).toEqual(contentOf(folder("by-options")));
+  });
+
+  it.each([
+    [
+      "a field that is unknown",
+      { model: "mlp", data: "fashion-mnist-mini", epocs: 3 },
+      78,
+      /epocs[\s\S]*did you mean epochs\?/,
+    ],
+    ["a value out of range", { model: "mlp", data: "fashion-mnist-mini", batch: 0 }, 78, /batch can't be 0/],
+    ["a model that nobody has", { model: "resnet9", data: "fashion-mnist-mini" }, 78, /did you mean resnet8\?/],
+    ["a field twice", '{"model": "mlp", "model": "mlp", "data": "fashion-mnist-mini"}', 65, /comes twice/],
+    ["no JSON", "model: mlp", 65, /line 1, column 1/],
+  ])("with %s is refused", async (_, content, expected, message) => {
+    const file = folder("bad.json");
+    writeFileSync(file, typeof content === "string" ? content : JSON.stringify(content));
+    const { code, stdout, stderr } = await runLowbit(["train", file, "--out", folder("never")]);
+    expect(code).toBe(expected);
+    expect(stdout).toBe("");
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/^\s+at /m);
+    expect(existsSync(folder("never"))).toBe(false);
+  });
+});
+
+describe("a plugin", () => {
+  const site = folder("site");
+  const installed = join(site, "node_modules/lowbit-quantizer-thirds");
+  mkdirSync(installed, { recursive: true });
+  const manifest = { name: "lowbit-quantizer-thirds", type: "module", exports: { ".": { import: "./thirds.js" } } };
+  writeFileSync(join(installed, "package.json"), JSON.stringify(manifest));
+  const source = `
+    const scheme = { name: "thirds", version: 1, bits: () => [], choose: () => undefined };
+    export const plugin = { quantizers: [], schemes: [scheme] };`;
+  writeFileSync(join(installed, "thirds.js"), source);
+
+  it("is loaded when the working folder's configuration names it, or --plugin, and not otherwise", async () => {
+    const names = async (words: string[]) =>
+      (await runJson(["list", "schemes", ...words], { cwd: site })).schemes.map(({ name }: AnyJson) => name);
+    expect(await names([])).toEqual(["uniform", "wrpn"]);
+    expect(await names(["--plugin", "lowbit-quantizer-thirds"])).toEqual(["uniform", "wrpn", "thirds"]);
+    writeFileSync(join(site, "lowbit.config.json"), JSON.stringify({ plugins: ["lowbit-quantizer-thirds"] }));
+    expect(await names([])).toEqual(["uniform", "wrpn", "thirds"]);
+  });
+
+  it.each([
+    ["./thirds.js", /can't be called/],
+    ["../lowbit-quantizer-thirds", /can't be called/],
+    ["lowbit-quantizer-fourths", /not installed[\s\S]*npm install lowbit-quantizer-fourths/],
+  ])("called %s is refused", async (name, message) => {
+    const { code, stderr } = await runLowbit(["list", "schemes", "--plugin", name], { cwd: site });
+    expect(code).toBe(78);
+    expect(stderr).toMatch(message);
+  });
+});

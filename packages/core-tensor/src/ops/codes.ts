@@ -1,10 +1,11 @@
 import { defineOp, type Op, type Values } from "../graph/define-op.js";
 import type { Dtype } from "../graph/dtype.js";
 import { AccumulatorError, DtypeError } from "../graph/errors.js";
-import type { Shape } from "../graph/shape.js";
+import { elementsOf, type Shape } from "../graph/shape.js";
 import { type CodeFormat, checkFormat, largestInteger } from "../packed/code-format.js";
 import { packFields, unpackFields } from "../packed/pack-codes.js";
-import { completeConv2d, type Conv2dOptions, conv2dShape, forEachTapRow } from "./conv2d.js";
+import { completeConv2d, type Conv2dAttributes, type Conv2dOptions, conv2dShape, correlate } from "./conv2d.js";
+import type { Window } from "./convolution-geometry.js";
 
 const ternary: CodeFormat = { kind: "ternary", bits: 2, offset: -1, step: 1, levels: 3 };
 const bipolar: CodeFormat = { kind: "bipolar", bits: 1, offset: -1, step: 2, levels: 2 };
@@ -63,12 +64,61 @@ export function accumulatorBound(w: Shape, { x: xFormat, w: wFormat }: Pick<Conv
   return w[1] * w[2] * w[3] * largestInteger(wFormat) * largestInteger(xFormat);
 }
 
-/** Whole numbers of fields, or of codes that are held as they are. */
-function integers({ data, dtype, shape }: Values, format: CodeFormat): Float64Array | Float32Array {
-  if (dtype === "f32") return data as Float32Array;
-  const elements = shape.reduce((product, size) => product * size, 1);
-  const fields = dtype === "u8" ? data : unpackFields(data as Uint8Array, format.bits, elements);
-  return Float64Array.from(fields as Uint8Array, (field) => format.offset + format.step * field);
+function decode(fields: Uint8Array, { offset, step }: CodeFormat): Int32Array {
+  const integers = new Int32Array(fields.length);
+  for (let i = 0; i < fields.length; i++) integers[i] = offset + step * fields[i];
+  return integers;
+}
+
+/** Planes of integers [C, H, W] in a field of zeros: padding counts nothing, and taps need no bounds. */
+function padPlanes(x: Int32Array, [C, H, W]: Shape, [top, bottom, left, right]: Window["padding"]): Int32Array {
+  const [height, width] = [H + top + bottom, W + left + right];
+  const padded = new Int32Array(C * height * width);
+  for (let row = 0; row < C * H; row++) {
+    const plane = Math.floor(row / H);
+    padded.set(x.subarray(row * W, (row + 1) * W), (plane * height + (row % H) + top) * width + left);
+  }
+  return padded;
+}
+
+/**
+ * One output plane of integers: for each weight that is not 0, one shifted plane is added. Sums run over whole padded
+ * rows, row ends included: their last positions are garbage that nobody copies.
+ */
+function sumPlanes(sums: Int32Array, padded: Int32Array, ws: Int32Array, taps: readonly { w: number; x: number }[]): void {
+  sums.fill(0);
+  for (const tap of taps) {
+    const weight = ws[tap.w];
+    if (weight === 0) continue;
+    const from = tap.x;
+    for (let i = 0; i < sums.length; i++) sums[i] += Math.imul(weight, padded[from + i]);
+  }
+}
+
+function convolveFields(out: Values, x: Values, w: Values, attributes: Conv2dAttributes & Pick<Conv2dCodesOptions, "x" | "w">): void {
+  const [N, C, H, W] = x.shape;
+  const [M, perGroup, R, S] = w.shape;
+  const [, , Ho, Wo] = out.shape;
+  const { stride, padding, dilation, groups } = attributes;
+  const [height, width] = [H + padding[0] + padding[1], W + padding[2] + padding[3]];
+  const xs = decode(x.data as Uint8Array, attributes.x);
+  const ws = decode(unpackFields(w.data as Uint8Array, attributes.w.bits, elementsOf(w.shape)), attributes.w);
+  const sums = new Int32Array((Ho - 1) * stride[0] * width + (Wo - 1) * stride[1] + 1);
+  for (let n = 0; n < N; n++) {
+    const padded = padPlanes(xs.subarray(n * C * H * W, (n + 1) * C * H * W), [C, H, W], padding);
+    for (let m = 0; m < M; m++) {
+      const firstChannel = Math.floor(m / (M / groups)) * perGroup;
+      const taps = Array.from({ length: perGroup * R * S }, (_, k) => {
+        const [c, r, s] = [Math.floor(k / (R * S)), Math.floor(k / S) % R, k % S];
+        return { w: m * perGroup * R * S + k, x: ((firstChannel + c) * height + r * dilation[0]) * width + s * dilation[1] };
+      });
+      sumPlanes(sums, padded, ws, taps);
+      for (let i = 0; i < Ho * Wo; i++) {
+        const at = Math.floor(i / Wo) * stride[0] * width + (i % Wo) * stride[1];
+        out.data[(n * M + m) * Ho * Wo + i] = sums[at];
+      }
+    }
+  }
 }
 
 /**
@@ -106,16 +156,8 @@ export const conv2dCodes: Op<2, Conv2dCodesOptions> = defineOp({
     throw new DtypeError({ op: "conv2dCodes", want: `f32 and f32, or u8 and ${packedDtype(attributes.w)}`, got: { x, w } });
   },
   reference: (out, [x, w], attributes) => {
-    const xs = integers(x, attributes.x);
-    const ws = integers(w, attributes.w);
-    const step = attributes.stride[1];
-    const sums = out.dtype === "i32" ? (out.data.fill(0) as Int32Array) : new Float64Array(out.data.length);
-    forEachTapRow(x.shape, w.shape, out.shape, attributes, (to, from, wAt, count) => {
-      const weight = ws[wAt];
-      if (weight === 0) return;
-      for (let i = 0; i < count; i++) sums[to + i] += weight * xs[from + i * step];
-    });
-    if (sums !== out.data) out.data.set(sums);
+    if (out.dtype === "i32") convolveFields(out, x, w, attributes);
+    else correlate(out, x, w, attributes);
   },
   examples: [
     { shapes: [[2, 3, 5, 4], [4, 3, 3, 3]], attributes: { x: unsigned4, w: ternary, padding: 1 } },

@@ -68,8 +68,8 @@ export function forEachTapRow(
   }
 }
 
-/** out += the correlation of x with w; sums in float64. */
-function correlate(out: Values, x: Values, w: Values, attributes: Conv2dAttributes): void {
+/** out = the correlation of x with w; sums in float64. */
+export function correlate(out: Values, x: Values, w: Values, attributes: Conv2dAttributes): void {
   const step = attributes.stride[1];
   const sums = new Float64Array(out.data.length);
   const { data: xs } = x;

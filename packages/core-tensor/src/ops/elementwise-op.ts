@@ -26,9 +26,20 @@ export function broadcastStrides(operand: Shape, shape: Shape): number[] {
   return shape.map((_, axis) => (axis < offset || operand[axis - offset] === 1 ? 0 : own[axis - offset]));
 }
 
-/** Visits `shape` row-major and gives each visit the operands' element offsets. */
-function gather(operand: Values, shape: Shape): HostArray {
-  if (sameShape(operand.shape, shape)) return operand.data;
+/** An operand as the loop reads it: element i of the result takes data[i · step]. */
+interface Column {
+  readonly data: HostArray;
+  readonly step: 0 | 1;
+}
+
+function stretch(operand: Values, shape: Shape): Column {
+  if (operand.data.length === 1) return { data: operand.data, step: 0 };
+  if (sameShape(operand.shape, shape)) return { data: operand.data, step: 1 };
+  return { data: spread(operand, shape), step: 1 };
+}
+
+/** The operand's values repeated over `shape`, row-major. */
+function spread(operand: Values, shape: Shape): Float64Array {
   const elements = elementsOf(shape);
   const strides = broadcastStrides(operand.shape, shape);
   const out = new Float64Array(elements);
@@ -45,6 +56,8 @@ function gather(operand: Values, shape: Shape): HostArray {
   }
   return out;
 }
+
+const nothing: Column = { data: new Float64Array(1), step: 0 };
 
 function f32Operands(name: string, isComparison: boolean) {
   return (dtypes: readonly Dtype[]): Dtype => {
@@ -78,9 +91,9 @@ export function defineElementwise<N extends number, A = undefined>(declaration: 
     isStraightThrough: declaration.isStraightThrough,
     elementwise: { code: name, immediates: declaration.immediates },
     reference: (out, inputs, attributes) => {
-      const [a, b, c] = inputs.map((operand) => gather(operand, out.shape));
+      const [a, b = nothing, c = nothing] = inputs.map((operand) => stretch(operand, out.shape));
       for (let i = 0; i < out.data.length; i++) {
-        out.data[i] = apply(a[i], b === undefined ? 0 : b[i], c === undefined ? 0 : c[i], attributes);
+        out.data[i] = apply(a.data[i * a.step], b.data[i * b.step], c.data[i * c.step], attributes);
       }
     },
     examples,

@@ -10,7 +10,9 @@ import { fileURLToPath } from "node:url";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const sourceFolder = join(root, "src/backends/wasm/assembly");
 const targetFolder = join(root, "src/backends/wasm/generated");
-const compilerVersion = JSON.parse(readFileSync(join(root, "node_modules/assemblyscript/package.json"), "utf8")).version;
+const compilerVersion = JSON.parse(
+  readFileSync(join(root, "node_modules/assemblyscript/package.json"), "utf8"),
+).version;
 
 const shared = ["--sharedMemory", "--enable", "threads"];
 const relaxed = ["--enable", "relaxed-simd"];
@@ -31,7 +33,9 @@ const options = [
 
 const args = process.argv.slice(2);
 const only = args.includes("--only") ? args[args.indexOf("--only") + 1].split(",") : Object.keys(builds);
-const files = readdirSync(sourceFolder).filter((name) => name.endsWith(".ts")).sort();
+const files = readdirSync(sourceFolder)
+  .filter((name) => name.endsWith(".ts"))
+  .sort();
 const sources = new Map(files.map((name) => [name, readFileSync(join(sourceFolder, name), "utf8")]));
 
 const hash = createHash("sha256").update(JSON.stringify([compilerVersion, options, builds]));
@@ -52,7 +56,13 @@ mkdirSync(targetFolder, { recursive: true });
 const { default: asc } = await import("assemblyscript/asc");
 for (const build of outdated) {
   let binary;
-  const wanted = [...options, ...builds[build], "--outFile", "out.wasm", ...(args.includes("--text") ? ["--textFile", "out.wat"] : [])];
+  const wanted = [
+    ...options,
+    ...builds[build],
+    "--outFile",
+    "out.wasm",
+    ...(args.includes("--text") ? ["--textFile", "out.wat"] : []),
+  ];
   const { error, stderr } = await asc.main(wanted, {
     readFile: (name, folder) => sources.get(relative(".", join(folder, name))) ?? null,
     writeFile: (name, contents) => {

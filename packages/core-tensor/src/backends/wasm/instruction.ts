@@ -42,7 +42,8 @@ export interface Kernel {
   name(call: UnplacedCall): string;
 }
 
-type KernelDefinition = Omit<Kernel, "supports" | "workspaceBytes"> & Partial<Pick<Kernel, "supports" | "workspaceBytes">>;
+type KernelDefinition = Omit<Kernel, "supports" | "workspaceBytes"> &
+  Partial<Pick<Kernel, "supports" | "workspaceBytes">>;
 
 /** A kernel takes every call and needs no workspace unless it says otherwise. */
 export function defineKernel(definition: KernelDefinition): Kernel {
@@ -71,7 +72,12 @@ export function f32Word(value: number): number {
 
 /** Instructions as one program, with the word that ends it. */
 export function assemble(instructions: readonly Instruction[]): Int32Array {
-  const words = instructions.flatMap(({ opcode, chunks, words }) => [opcode, HEADER_WORDS + words.length, chunks, ...words]);
+  const words = instructions.flatMap(({ opcode, chunks, words }) => [
+    opcode,
+    HEADER_WORDS + words.length,
+    chunks,
+    ...words,
+  ]);
   return Int32Array.from([...words, END]);
 }
 

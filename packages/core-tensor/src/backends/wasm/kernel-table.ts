@@ -18,12 +18,7 @@ import {
   maxPool2dKernel,
 } from "./kernels/pool.js";
 import { argmaxKernel, maxKernel, meanKernel, sumKernel } from "./kernels/reduce.js";
-import {
-  crossEntropyGradientKernel,
-  crossEntropyKernel,
-  logSoftmaxKernel,
-  softmaxKernel,
-} from "./kernels/softmax.js";
+import { crossEntropyGradientKernel, crossEntropyKernel, logSoftmaxKernel, softmaxKernel } from "./kernels/softmax.js";
 import {
   broadcastToKernel,
   concatKernel,

@@ -11,11 +11,6 @@ export interface KernelExports {
 
 export type Build = "portable" | "relaxed";
 
-export interface LoadedKernels {
-  readonly module: WebAssembly.Module;
-  readonly exports: KernelExports;
-}
-
 const sources = {
   "portable-unshared": () => import("./generated/portable-unshared.js"),
   "portable-shared": () => import("./generated/portable-shared.js"),
@@ -54,9 +49,11 @@ export async function whyNotRelaxed(): Promise<string | undefined> {
   try {
     const module = await compileKernels("relaxed", false);
     const kernels = instantiateKernels(module, new WebAssembly.Memory({ initial: 1, maximum: 65536 }));
-    for (let i = 0; i < 2000; i++) { // long enough for the optimising compiler to have had its turn
+    for (let i = 0; i < 2000; i++) {
+      // long enough for the optimising compiler to have had its turn
       const fused = kernels.probeMultiplyAdd(1 + 2 ** -12, -(1 + 2 ** -11));
-      if (fused !== 1) return fused === 0 ? "this engine rounds a · b + c twice" : "a probe of a · b + c gave a wrong result";
+      if (fused !== 1)
+        return fused === 0 ? "this engine rounds a · b + c twice" : "a probe of a · b + c gave a wrong result";
     }
     return undefined;
   } catch {

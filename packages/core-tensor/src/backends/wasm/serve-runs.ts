@@ -17,7 +17,10 @@ export interface RunMessage {
 export type ThreadMessage = StartMessage | RunMessage;
 
 /** What a thread answers: it is ready, its part of a run is done (or was called off), or it failed. */
-export type ThreadAnswer = { readonly kind: "ready" } | { readonly kind: "done" } | { readonly kind: "failed"; readonly reason: string };
+export type ThreadAnswer =
+  | { readonly kind: "ready" }
+  | { readonly kind: "done" }
+  | { readonly kind: "failed"; readonly reason: string };
 
 export interface ThreadPort {
   send(answer: ThreadAnswer): void;
@@ -34,7 +37,8 @@ export function serveRuns(port: ThreadPort): void {
     try {
       if (message.kind === "start") {
         const { memory } = message;
-        const wait = (pointer: number, seen: number) => Atomics.wait(new Int32Array(memory.buffer), pointer >>> 2, seen, 20);
+        const wait = (pointer: number, seen: number) =>
+          Atomics.wait(new Int32Array(memory.buffer), pointer >>> 2, seen, 20);
         const imports = { env: { memory, now: () => performance.now(), wait } };
         kernels = new WebAssembly.Instance(message.module, imports).exports as unknown as KernelExports;
         port.send({ kind: "ready" });

@@ -23,7 +23,10 @@ export function startThread(events: ThreadEvents): Promise<Thread> {
 
 /** Node starts the worker from text: the same in dist/, from TypeScript sources under test, and inside one bundled file. */
 async function startNodeThread({ onAnswer, onDeath }: ThreadEvents): Promise<Thread> {
-  const { Worker } = await import("node:worker_threads");
+  const name = "node:worker_threads"; // not written into the import, so that bundlers for browsers do not look for it
+  const { Worker } = (await import(
+    /* @vite-ignore */ /* webpackIgnore: true */ name
+  )) as typeof import("node:worker_threads");
   const source = `
     const { parentPort } = require("node:worker_threads");
     (${serveRuns.toString()})({

@@ -22,7 +22,12 @@ export class ThreadPool {
   private constructor(private readonly callOff: () => void) {}
 
   /** @param callOff  sets the flag in memory that makes waiting threads give up the current run */
-  static async start(threads: number, module: WebAssembly.Module, memory: WebAssembly.Memory, callOff: () => void): Promise<ThreadPool> {
+  static async start(
+    threads: number,
+    module: WebAssembly.Module,
+    memory: WebAssembly.Memory,
+    callOff: () => void,
+  ): Promise<ThreadPool> {
     const pool = new ThreadPool(callOff);
     const events = {
       onAnswer: (answer: ThreadAnswer) => pool.take(answer),

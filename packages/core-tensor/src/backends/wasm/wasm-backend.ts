@@ -27,18 +27,25 @@ const MOST_THREADS = 8;
 
 /** Shared memory: always in Node, in browsers only on cross-origin isolated pages. */
 const canShare = (): boolean =>
-  typeof SharedArrayBuffer !== "undefined" && (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated !== false;
+  typeof SharedArrayBuffer !== "undefined" &&
+  (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated !== false;
 
 async function processors(): Promise<number> {
   if (typeof navigator !== "undefined" && navigator.hardwareConcurrency) return navigator.hardwareConcurrency;
   if (typeof process === "undefined") return 1;
-  const { availableParallelism } = await import("node:os");
+  const name = "node:os"; // not written into the import, so that bundlers for browsers do not look for it
+  const { availableParallelism } = (await import(
+    /* @vite-ignore */ /* webpackIgnore: true */ name
+  )) as typeof import("node:os");
   return availableParallelism();
 }
 
 async function resolveThreads(wanted: number | undefined): Promise<number> {
   if (wanted !== undefined && (!Number.isInteger(wanted) || wanted < 1 || wanted > 256)) {
-    throw new ArgumentError(`the wasm backend can't run on ${wanted} threads`, { want: "a whole number from 1 to 256", got: wanted });
+    throw new ArgumentError(`the wasm backend can't run on ${wanted} threads`, {
+      want: "a whole number from 1 to 256",
+      got: wanted,
+    });
   }
   if (!canShare()) return 1;
   return wanted ?? Math.min(await processors(), MOST_THREADS);
@@ -49,7 +56,9 @@ async function resolveBuild(wanted: WasmBackendOptions["build"]): Promise<Build>
   const reason = await whyNotRelaxed();
   if (reason === undefined) return "relaxed";
   if (wanted === "fastest") return "portable";
-  throw new BackendError(`the relaxed build does not work here: ${reason}`, { hint: 'build: "portable" works everywhere' });
+  throw new BackendError(`the relaxed build does not work here: ${reason}`, {
+    hint: 'build: "portable" works everywhere',
+  });
 }
 
 /** The WebAssembly backend: SIMD kernels over one memory, on one thread or several. */
@@ -71,7 +80,7 @@ class WasmBackend implements Backend, Host {
   private readonly state: number;
   private scratch = 0;
   private scratchBytes = 0;
-  private running: Segment & { kind: "kernels" } | undefined;
+  private running: (Segment & { kind: "kernels" }) | undefined;
   private lastYield = performance.now();
   /** Gives back what a program held for itself, some time after nobody can run it any more. */
   private readonly abandoned = new FinalizationRegistry<readonly Held[]>((held) => {

@@ -51,7 +51,9 @@ export class WasmProgram implements LoadedProgram {
       const { kernel, reason } = chooseKernel(call);
       return { kernel: kernel ? kernel.name(call) : "reference", reason };
     });
-    this.constants = new Set([...program.constants.map(({ buffer }) => buffer), ...program.computedOnce].map(({ offset }) => offset));
+    this.constants = new Set(
+      [...program.constants.map(({ buffer }) => buffer), ...program.computedOnce].map(({ offset }) => offset),
+    );
     const packing: Instruction[] = [];
     const once = this.bind(
       program.calls.filter((call) => call.once),
@@ -74,10 +76,12 @@ export class WasmProgram implements LoadedProgram {
     const { program, host } = this;
     const watched = [...program.assignments.map(({ from }) => from), ...program.outputs];
     const bad = watched.findIndex(
-      (buffer) => buffer.dtype === "f32" && host.kernels.hasNonFinite(this.placeOf(buffer), elementsOf(buffer.shape)) !== 0,
+      (buffer) =>
+        buffer.dtype === "f32" && host.kernels.hasNonFinite(this.placeOf(buffer), elementsOf(buffer.shape)) !== 0,
     );
     if (bad >= 0) return bad;
-    for (const { from, to } of program.assignments) host.kernels.copyBytes(this.placeOf(to), this.placeOf(from), from.bytes);
+    for (const { from, to } of program.assignments)
+      host.kernels.copyBytes(this.placeOf(to), this.placeOf(from), from.bytes);
     return -1;
   }
 

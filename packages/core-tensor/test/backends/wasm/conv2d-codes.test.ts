@@ -24,7 +24,11 @@ const bipolar = codeFormat("bipolar", -1, 1);
 const binary = codeFormat("binary", 0, 1);
 const ternary = codeFormat("ternary", -1, 1);
 
-const convolutions: { x: number[]; w: number[]; attributes: { padding?: number | number[]; [name: string]: unknown } }[] = [
+const convolutions: {
+  x: number[];
+  w: number[];
+  attributes: { padding?: number | number[]; [name: string]: unknown };
+}[] = [
   { x: [1, 1, 1, 1], w: [1, 1, 1, 1], attributes: {} },
   { x: [2, 16, 14, 14], w: [16, 16, 3, 3], attributes: { padding: 1 } },
   { x: [3, 8, 7, 7], w: [5, 8, 3, 3], attributes: { padding: 1 } },
@@ -65,10 +69,20 @@ describe.each(formats)("conv2dCodes on wasm, %s", (_, w, x, form) => {
   });
 
   it("held in f32: the same numbers", async () => {
-    const [xShape, wShape] = [[2, 7, 9, 9], [6, 7, 3, 3]];
+    const [xShape, wShape] = [
+      [2, 7, 9, 9],
+      [6, 7, 3, 3],
+    ];
     const held = (shape: number[], format: CodeFormat, seed: number) =>
-      values(shape, Float32Array.from(fields(elementsOf(shape), format, seed), (field) => format.offset + format.step * field));
-    const specification = specify(conv2dCodes.declaration, [held(xShape, x, 1), held(wShape, w, 2)], { padding: 1, x, w });
+      values(
+        shape,
+        Float32Array.from(fields(elementsOf(shape), format, seed), (field) => format.offset + format.step * field),
+      );
+    const specification = specify(conv2dCodes.declaration, [held(xShape, x, 1), held(wShape, w, 2)], {
+      padding: 1,
+      x,
+      w,
+    });
     const { outputs, kernel } = await runCall(backends[1], specification);
     expect(kernel).toBe("conv2d-codes-f32-2x16");
     expect([...outputs[0]]).toEqual([...referenceOf(specification)]);

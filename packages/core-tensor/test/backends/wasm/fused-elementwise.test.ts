@@ -20,7 +20,11 @@ type Step = readonly [code: string, sources: readonly number[], immediates?: rea
 /** The pass step by step through the references of the single operations, each result rounded to f32. */
 function oracle(inputs: readonly Values[], attributes: FusedElementwise, dtypes: readonly Dtype[]) {
   const registers = [...inputs];
-  for (const { code, sources, immediates: [min, max] } of attributes.steps) {
+  for (const {
+    code,
+    sources,
+    immediates: [min, max],
+  } of attributes.steps) {
     const { reference } = operations.get(code) as OpDeclaration;
     const operands = sources.map((source) => registers[source]);
     const out = values(attributes.shape, emptyData("f32", attributes.shape));
@@ -45,7 +49,14 @@ interface Pass {
 }
 
 /** The same bits as the oracle, on one thread and on two. */
-async function check({ shape, inputs, steps, results, dtypes = results.map(() => "f32" as const), inPlace }: Pass): Promise<void> {
+async function check({
+  shape,
+  inputs,
+  steps,
+  results,
+  dtypes = results.map(() => "f32" as const),
+  inPlace,
+}: Pass): Promise<void> {
   const attributes: FusedElementwise = {
     shape,
     steps: steps.map(([code, sources, immediates = []]) => ({ code, sources, immediates })),
@@ -54,7 +65,11 @@ async function check({ shape, inputs, steps, results, dtypes = results.map(() =>
   const expected = oracle(inputs, attributes, dtypes);
   for (const backend of backends) {
     const outputs = dtypes.map((dtype) => ({ shape, dtype }));
-    const { outputs: found, kernel, reason } = await runCall(backend, { op: fusedElementwise, attributes, inputs, outputs, inPlace });
+    const {
+      outputs: found,
+      kernel,
+      reason,
+    } = await runCall(backend, { op: fusedElementwise, attributes, inputs, outputs, inPlace });
     expect(kernel, reason).not.toBe("reference");
     expected.forEach((values, i) => {
       const wrong = Array.from(values).findIndex((value, at) => !Object.is(value, found[i][at]));
@@ -64,12 +79,42 @@ async function check({ shape, inputs, steps, results, dtypes = results.map(() =>
 }
 
 const special = Float32Array.of(
-  ...[0, -0, 1, -1, 0.5, -0.5, 1.5, 2.5, -2.5, 3.5, NaN, Infinity, -Infinity, 1e-40, -1e-40, 3.4e38, -3.4e38, 8388608.5, 16777217, 0.49999997],
+  ...[
+    0,
+    -0,
+    1,
+    -1,
+    0.5,
+    -0.5,
+    1.5,
+    2.5,
+    -2.5,
+    3.5,
+    NaN,
+    Infinity,
+    -Infinity,
+    1e-40,
+    -1e-40,
+    3.4e38,
+    -3.4e38,
+    8388608.5,
+    16777217,
+    0.49999997,
+  ],
   ...[-0.1, 0.1, 2, -2, 7.25, 1e-30],
 );
-const pairs = Array.from({ length: special.length ** 2 }, (_, i) => [special[i % special.length], special[Math.floor(i / special.length)]]);
-const a = values([pairs.length], Float32Array.from(pairs, ([x]) => x));
-const b = values([pairs.length], Float32Array.from(pairs, ([, x]) => x));
+const pairs = Array.from({ length: special.length ** 2 }, (_, i) => [
+  special[i % special.length],
+  special[Math.floor(i / special.length)],
+]);
+const a = values(
+  [pairs.length],
+  Float32Array.from(pairs, ([x]) => x),
+);
+const b = values(
+  [pairs.length],
+  Float32Array.from(pairs, ([, x]) => x),
+);
 
 describe("element-wise steps give the bits of the references, special values included", () => {
   const unary = ["negate", "abs", "square", "sqrt", "relu", "sign", "roundHalfEven", "roundStraightThrough", "copy"];
@@ -78,9 +123,11 @@ describe("element-wise steps give the bits of the references, special values inc
   const binary = ["add", "subtract", "multiply", "divide", "maximum", "minimum", "reluGradient"];
   const comparisons = ["greater", "greaterEqual", "less", "equal"];
   it.each([...binary, ...comparisons])("%s", (code) =>
-    check({ shape: a.shape, inputs: [a, b], steps: [[code, [0, 1]]], results: [2] }));
+    check({ shape: a.shape, inputs: [a, b], steps: [[code, [0, 1]]], results: [2] }),
+  );
   it.each(comparisons)("%s as bool", (code) =>
-    check({ shape: a.shape, inputs: [a, b], steps: [[code, [0, 1]]], results: [2], dtypes: ["bool"] }));
+    check({ shape: a.shape, inputs: [a, b], steps: [[code, [0, 1]]], results: [2], dtypes: ["bool"] }),
+  );
 
   it("clip", () => check({ shape: a.shape, inputs: [a], steps: [["clip", [0], [-1, 2.5]]], results: [1] }));
   it("clip at bounds that f32 does not hold", async () => {
@@ -88,8 +135,10 @@ describe("element-wise steps give the bits of the references, special values inc
     await check({ shape: [5], inputs: [near], steps: [["clip", [0], [0.1, 0.7]]], results: [1] });
     await check({ shape: [5], inputs: [f32([5]), near], steps: [["clipGradient", [0, 1], [0.1, 0.7]]], results: [2] });
   });
-  it("clipGradient", () => check({ shape: a.shape, inputs: [a, b], steps: [["clipGradient", [0, 1], [-1, 2.5]]], results: [2] }));
-  it("select", () => check({ shape: a.shape, inputs: [a, b, f32(a.shape)], steps: [["select", [0, 1, 2]]], results: [3] }));
+  it("clipGradient", () =>
+    check({ shape: a.shape, inputs: [a, b], steps: [["clipGradient", [0, 1], [-1, 2.5]]], results: [2] }));
+  it("select", () =>
+    check({ shape: a.shape, inputs: [a, b, f32(a.shape)], steps: [["select", [0, 1, 2]]], results: [3] }));
 });
 
 describe("fused passes", () => {
@@ -101,16 +150,31 @@ describe("fused passes", () => {
     ["subtract", [5, 0]],
     ["square", [6]],
   ];
-  it.each([[[2, 3, 5, 4]], [[3, 1, 1]], [[4]], [[5, 1]], [[]], [[2, 1, 1, 1]], [[2, 1, 5, 1]], [[2, 1, 1, 4]], [[1, 3, 1, 4]]])(
-    "broadcast an operand [%s]",
-    (operand) => check({ shape, inputs: [f32(shape, 1), f32(operand, 2), f32([3, 1, 1], 3)], steps: chain, results: [7, 5, 5] }),
+  it.each([
+    [[2, 3, 5, 4]],
+    [[3, 1, 1]],
+    [[4]],
+    [[5, 1]],
+    [[]],
+    [[2, 1, 1, 1]],
+    [[2, 1, 5, 1]],
+    [[2, 1, 1, 4]],
+    [[1, 3, 1, 4]],
+  ])("broadcast an operand [%s]", (operand) =>
+    check({ shape, inputs: [f32(shape, 1), f32(operand, 2), f32([3, 1, 1], 3)], steps: chain, results: [7, 5, 5] }),
   );
 
   it.each([0, 1, 3, 4, 5, 511, 512, 513, 1027, 16383, 16385, 70001])("cover %d elements and no more", (n) =>
-    check({ shape: [n], inputs: [f32([n], 1), f32([n], 2), f32([], 3)], steps: chain, results: [7, 4] }));
+    check({ shape: [n], inputs: [f32([n], 1), f32([n], 2), f32([], 3)], steps: chain, results: [7, 4] }),
+  );
 
-  it.each([[100, 3], [1, 1000], [40, 513]])("add a row [C] to [%d, %d]", (N, C) =>
-    check({ shape: [N, C], inputs: [f32([N, C], 1), f32([C], 2), f32([N, 1], 3)], steps: chain, results: [7] }));
+  it.each([
+    [100, 3],
+    [1, 1000],
+    [40, 513],
+  ])("add a row [C] to [%d, %d]", (N, C) =>
+    check({ shape: [N, C], inputs: [f32([N, C], 1), f32([C], 2), f32([N, 1], 3)], steps: chain, results: [7] }),
+  );
 
   it("read and write other dtypes", () => {
     const n = 1500;
@@ -120,8 +184,12 @@ describe("fused passes", () => {
     return check({
       shape: [n],
       inputs: [codes, flags, integers],
-      steps: [["select", [1, 0, 2]], ["abs", [3]], ["minimum", [4, 5]], ["copy", [0]]].map(([code, sources]) =>
-        code === "minimum" ? ["maximum", [4, 0]] : [code, sources]) as Step[],
+      steps: [
+        ["select", [1, 0, 2]],
+        ["abs", [3]],
+        ["minimum", [4, 5]],
+        ["copy", [0]],
+      ].map(([code, sources]) => (code === "minimum" ? ["maximum", [4, 0]] : [code, sources])) as Step[],
       results: [3, 5, 6, 4],
       dtypes: ["f32", "i32", "u8", "f32"],
     });
@@ -131,8 +199,26 @@ describe("fused passes", () => {
     for (const n of [5, 2000]) {
       const inputs = [f32([n], 1), f32([n], 2)];
       await check({ shape: [n], inputs, steps: [["add", [0, 1]]], results: [2], inPlace: 0 });
-      await check({ shape: [n], inputs, steps: [["add", [0, 1]], ["multiply", [2, 0]]], results: [2, 3], inPlace: 0 });
-      await check({ shape: [n], inputs, steps: [["add", [0, 1]], ["multiply", [2, 0]]], results: [3], inPlace: 1 });
+      await check({
+        shape: [n],
+        inputs,
+        steps: [
+          ["add", [0, 1]],
+          ["multiply", [2, 0]],
+        ],
+        results: [2, 3],
+        inPlace: 0,
+      });
+      await check({
+        shape: [n],
+        inputs,
+        steps: [
+          ["add", [0, 1]],
+          ["multiply", [2, 0]],
+        ],
+        results: [3],
+        inPlace: 1,
+      });
     }
   });
 
@@ -158,9 +244,20 @@ describe("elementary functions", () => {
     const small = numbers(n, 4, [-1, 1]).map((x, i) => (low < 0 ? x : Math.abs(x)) * 2 ** -(i % 120));
     const large = numbers(n, 5, [0.5, 1]).map((x, i) => (low < 0 ? x : x * 2 ** (i % 120)));
     for (const xs of [even, small, large]) {
-      const attributes: FusedElementwise = { shape: [n], steps: [{ code, sources: [0], immediates: [] }], results: [1] };
-      const call = { op: fusedElementwise, attributes, inputs: [values([n], xs)], outputs: [{ shape: [n], dtype: "f32" as const }] };
-      const { outputs: [found] } = await runCall(backends[0], call);
+      const attributes: FusedElementwise = {
+        shape: [n],
+        steps: [{ code, sources: [0], immediates: [] }],
+        results: [1],
+      };
+      const call = {
+        op: fusedElementwise,
+        attributes,
+        inputs: [values([n], xs)],
+        outputs: [{ shape: [n], dtype: "f32" as const }],
+      };
+      const {
+        outputs: [found],
+      } = await runCall(backends[0], call);
       let worst = 0;
       for (let i = 0; i < n; i++) {
         const right = exact(xs[i]);
@@ -178,8 +275,15 @@ describe("elementary functions", () => {
     ["sigmoid", [NaN, Infinity, -Infinity, 0, -0, 200, -200], [NaN, 1, 0, 0.5, 0.5, 1, 0]],
   ])("%s at the ends", async (code, xs, expected) => {
     const attributes: FusedElementwise = { shape: [7], steps: [{ code, sources: [0], immediates: [] }], results: [1] };
-    const call = { op: fusedElementwise, attributes, inputs: [values([7], Float32Array.from(xs))], outputs: [{ shape: [7], dtype: "f32" as const }] };
-    const { outputs: [found] } = await runCall(backends[0], call);
+    const call = {
+      op: fusedElementwise,
+      attributes,
+      inputs: [values([7], Float32Array.from(xs))],
+      outputs: [{ shape: [7], dtype: "f32" as const }],
+    };
+    const {
+      outputs: [found],
+    } = await runCall(backends[0], call);
     expect([...found]).toEqual(expected);
   });
 });

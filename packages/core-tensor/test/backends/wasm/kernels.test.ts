@@ -33,10 +33,21 @@ const spread: readonly [number, number] = [0.5, 2];
 const normal = (x: Shape): Values[] => [f32(x, 1), f32([2, x[1]], 2, spread), f32([x[1]], 3), f32([x[1]], 4)];
 
 const cases: readonly Case[] = [
-  ...[[4, 3, 2, 2], [5, 2], [1, 1, 1, 1], [64, 16, 7, 7], [3, 5, 13, 9]].flatMap((x): Case[] => [
+  ...[
+    [4, 3, 2, 2],
+    [5, 2],
+    [1, 1, 1, 1],
+    [64, 16, 7, 7],
+    [3, 5, 13, 9],
+  ].flatMap((x): Case[] => [
     { name: "batchMoments", inputs: [f32(x, 1)], within: 1e-6 },
     { name: "batchNormalise", inputs: normal(x), attributes: { epsilon: 1e-3 }, within: 1e-6 },
-    { name: "batchNormaliseGradientSums", inputs: [f32(x, 5), ...normal(x).slice(0, 2)], attributes: { epsilon: 1e-3 }, within: 2e-6 },
+    {
+      name: "batchNormaliseGradientSums",
+      inputs: [f32(x, 5), ...normal(x).slice(0, 2)],
+      attributes: { epsilon: 1e-3 },
+      within: 2e-6,
+    },
     {
       name: "batchNormaliseGradient",
       inputs: [f32(x, 5), ...normal(x).slice(0, 3), f32([2, x[1]], 6)],
@@ -60,16 +71,34 @@ const cases: readonly Case[] = [
     ].map(({ x, axes }) => ({ name, inputs: [f32(x, 7)], attributes: { axes }, within: 1e-6 })),
   ),
   { name: "argmax", inputs: [f32([33, 10], 1)], attributes: { axis: 1 }, within: 0 },
-  { name: "argmax", inputs: [values([2, 4], Float32Array.of(1, 3, 3, 2, NaN, -1, -1, NaN))], attributes: { axis: 1 }, within: 0 },
+  {
+    name: "argmax",
+    inputs: [values([2, 4], Float32Array.of(1, 3, 3, 2, NaN, -1, -1, NaN))],
+    attributes: { axis: 1 },
+    within: 0,
+  },
   { name: "argmax", inputs: [f32([3, 4, 70], 1)], attributes: { axis: 1 }, within: 0 },
-  ...[[3, 5], [64, 10], [1, 1], [2, 1003]].flatMap(([N, K]): Case[] => [
+  ...[
+    [3, 5],
+    [64, 10],
+    [1, 1],
+    [2, 1003],
+  ].flatMap(([N, K]): Case[] => [
     { name: "softmax", inputs: [f32([N, K], 1, [-30, 30])], within: 1e-6 },
     { name: "logSoftmax", inputs: [f32([N, K], 1, [-30, 30])], within: 1e-6 },
     { name: "crossEntropy", inputs: [f32([N, K], 1, [-30, 30]), whole([N], 0, K - 1)], within: 1e-6 },
-    { name: "crossEntropyGradient", inputs: [f32([N, K], 1, [-30, 30]), whole([N], 0, K - 1), f32([N], 2)], within: 1e-6 },
+    {
+      name: "crossEntropyGradient",
+      inputs: [f32([N, K], 1, [-30, 30]), whole([N], 0, K - 1), f32([N], 2)],
+      within: 1e-6,
+    },
   ]),
   { name: "crossEntropy", inputs: [f32([3, 4], 1), values([3], Int32Array.of(-1, 4, 2), "i32")], within: 1e-6 },
-  { name: "crossEntropyGradient", inputs: [f32([3, 4], 1), values([3], Int32Array.of(-1, 4, 2), "i32"), f32([3])], within: 1e-6 },
+  {
+    name: "crossEntropyGradient",
+    inputs: [f32([3, 4], 1), values([3], Int32Array.of(-1, 4, 2), "i32"), f32([3])],
+    within: 1e-6,
+  },
   ...[
     { x: [2, 2, 4, 6], window: { window: 2 } },
     { x: [1, 2, 5, 5], window: { window: [3, 2], stride: [2, 1], padding: [1, 0] } },
@@ -95,7 +124,12 @@ const cases: readonly Case[] = [
   { name: "slice", inputs: [f32([4, 5])], attributes: { begin: [1, 2], size: [0, 3] }, within: 0 },
   { name: "zeroPad", inputs: [f32([2, 3])], attributes: { before: [1, 0], after: [0, 2] }, within: 0 },
   { name: "concat", inputs: [f32([2, 3]), f32([2, 1], 2), f32([2, 7], 3)], attributes: { axis: 1 }, within: 0 },
-  { name: "concat", inputs: [whole([2, 3], 0, 255, "u8"), whole([1, 3], 0, 255, "u8", 3)], attributes: { axis: 0 }, within: 0 },
+  {
+    name: "concat",
+    inputs: [whole([2, 3], 0, 255, "u8"), whole([1, 3], 0, 255, "u8", 3)],
+    attributes: { axis: 0 },
+    within: 0,
+  },
   { name: "broadcastTo", inputs: [f32([3, 1])], attributes: { shape: [2, 3, 40] }, within: 0 },
   { name: "broadcastTo", inputs: [f32([])], attributes: { shape: [2, 3] }, within: 0 },
   { name: "gather", inputs: [f32([5, 3]), whole([2, 20], -1, 5)], within: 0 },
@@ -115,7 +149,11 @@ describe("every kernel against its reference, on 1, 2 and 3 threads", () => {
       const expected = referenceOf(specification);
       let first: Uint8Array | undefined;
       for (const backend of backends) {
-        const { outputs: [result], kernel, reason } = await runCall(backend, specification);
+        const {
+          outputs: [result],
+          kernel,
+          reason,
+        } = await runCall(backend, specification);
         expect(kernel, reason).not.toBe("reference");
         expect(difference(result, expected)).toBeLessThanOrEqual(within);
         const bytes = new Uint8Array(result.buffer);

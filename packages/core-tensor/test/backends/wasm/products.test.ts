@@ -26,18 +26,36 @@ async function check(specification: CallSpecification): Promise<void> {
   }
   const errors = expected.map((value, i) => Math.abs(results[0][i] - value) / (sizes[i] + 1e-30));
   expect(Math.max(0, ...errors)).toBeLessThan(32 * 2 ** -23); // the sum of K products may be K · 2⁻²³ off
-  for (const result of results.slice(1)) expect(Buffer.from(result.buffer).equals(Buffer.from(results[0].buffer))).toBe(true);
+  for (const result of results.slice(1))
+    expect(Buffer.from(result.buffer).equals(Buffer.from(results[0].buffer))).toBe(true);
 }
 
 describe("matmul on wasm", () => {
   const sizes = [
-    [0, 3, 4], [3, 0, 4], [3, 4, 0], [1, 1, 1], [2, 16, 1], [3, 17, 5], [1, 15, 7], [64, 10, 64], [65, 129, 300], [70, 33, 257],
+    [0, 3, 4],
+    [3, 0, 4],
+    [3, 4, 0],
+    [1, 1, 1],
+    [2, 16, 1],
+    [3, 17, 5],
+    [1, 15, 7],
+    [64, 10, 64],
+    [65, 129, 300],
+    [70, 33, 257],
   ];
   for (const [M, N, K] of sizes) {
-    for (const [transposeA, transposeB] of [[false, false], [true, false], [false, true], [true, true]]) {
+    for (const [transposeA, transposeB] of [
+      [false, false],
+      [true, false],
+      [false, true],
+      [true, true],
+    ]) {
       it(`${M} × ${N} × ${K}${transposeA ? ", a transposed" : ""}${transposeB ? ", b transposed" : ""}`, () =>
         check(
-          specify(matmul.declaration, [f32(transposeA ? [K, M] : [M, K], 1), f32(transposeB ? [N, K] : [K, N], 2)], { transposeA, transposeB }),
+          specify(matmul.declaration, [f32(transposeA ? [K, M] : [M, K], 1), f32(transposeB ? [N, K] : [K, N], 2)], {
+            transposeA,
+            transposeB,
+          }),
         ));
     }
   }
@@ -68,7 +86,8 @@ const convolutions: { x: number[]; w: number[]; attributes: object }[] = [
 
 describe("conv2d on wasm", () => {
   it.each(convolutions)("$x with $w, $attributes", ({ x, w, attributes }) =>
-    check(specify(conv2d.declaration, [f32(x, 3), f32(w, 4)], attributes)));
+    check(specify(conv2d.declaration, [f32(x, 3), f32(w, 4)], attributes)),
+  );
 
   it.each(convolutions)("input gradient of $x with $w, $attributes", ({ x, w, attributes }) => {
     const y = specify(conv2d.declaration, [f32(x), f32(w)], attributes).outputs[0].shape;

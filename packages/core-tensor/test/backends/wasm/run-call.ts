@@ -40,7 +40,10 @@ export interface CallSpecification {
 const asBytes = (data: HostArray): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
 /** Runs one call by itself and returns its outputs. Memory around and under the outputs is full of NaN beforehand. */
-export async function runCall(backend: Backend, specification: CallSpecification): Promise<{ outputs: HostArray[]; kernel: string; reason: string }> {
+export async function runCall(
+  backend: Backend,
+  specification: CallSpecification,
+): Promise<{ outputs: HostArray[]; kernel: string; reason: string }> {
   const place = (shape: Shape, dtype: Dtype): Buffer => {
     const bytes = bytesOf(dtype, elementsOf(shape));
     const offset = backend.allocate(bytes + 64);
@@ -53,7 +56,9 @@ export async function runCall(backend: Backend, specification: CallSpecification
     return buffer;
   });
   const outputs = specification.outputs.map(({ shape, dtype }, index) =>
-    index === 0 && specification.inPlace !== undefined ? { ...inputs[specification.inPlace], shape, dtype } : place(shape, dtype),
+    index === 0 && specification.inPlace !== undefined
+      ? { ...inputs[specification.inPlace], shape, dtype }
+      : place(shape, dtype),
   );
   const bare = { op: specification.op, attributes: specification.attributes, inputs, outputs };
   const workspace = place([backend.workspaceBytes(bare)], "u8");
@@ -94,7 +99,12 @@ export function referenceOf({ op, attributes, inputs, outputs: [{ shape, dtype }
 export function specify(op: OpDeclaration, inputs: readonly Values[], attributes?: unknown): CallSpecification {
   const shapes = inputs.map(({ shape }) => shape);
   const complete = op.normalise ? op.normalise(attributes, shapes) : attributes;
-  const dtype = op.dtype ? op.dtype(inputs.map((input) => input.dtype), complete) : "f32";
+  const dtype = op.dtype
+    ? op.dtype(
+        inputs.map((input) => input.dtype),
+        complete,
+      )
+    : "f32";
   return { op, attributes: complete, inputs, outputs: [{ shape: op.shape(shapes, complete), dtype }] };
 }
 

@@ -4,9 +4,9 @@ import { compileKernels, instantiateKernels } from "../../../src/backends/wasm/l
 import { ThreadPool } from "../../../src/backends/wasm/thread-pool.js";
 import { createWasmBackend } from "../../../src/backends/wasm/wasm-backend.js";
 import { WasmMemory } from "../../../src/backends/wasm/wasm-memory.js";
+import { defineOp } from "../../../src/graph/define-op.js";
 import { ArgumentError, BackendError, MemoryLimitError } from "../../../src/graph/errors.js";
 import { Variable } from "../../../src/graph/variable.js";
-import { defineOp } from "../../../src/graph/define-op.js";
 import { conv2d } from "../../../src/ops/conv2d.js";
 import { matmul } from "../../../src/ops/matmul.js";
 import type { Backend } from "../../../src/plan/backend.js";
@@ -46,7 +46,8 @@ describe("memory", () => {
         memory.free(gone.offset, gone.bytes);
       }
     }
-    for (const { offset, bytes, mark } of held) expect(memory.bytes(offset, bytes).every((byte) => byte === mark)).toBe(true);
+    for (const { offset, bytes, mark } of held)
+      expect(memory.bytes(offset, bytes).every((byte) => byte === mark)).toBe(true);
   });
 
   it("refuses what goes beyond the limit and stays usable", () => {
@@ -97,9 +98,20 @@ describe("a program", () => {
     return buffer;
   };
   const empty: Program = {
-    ...{ inputs: new Map(), outputs: [], constants: [], variables: new Map(), computedOnce: [], assignments: [], calls: [], scratchBytes: 0 },
+    ...{
+      inputs: new Map(),
+      outputs: [],
+      constants: [],
+      variables: new Map(),
+      computedOnce: [],
+      assignments: [],
+      calls: [],
+      scratchBytes: 0,
+    },
   };
-  const read = (backend: Backend, buffer: PlannedBuffer) => [...new Float32Array(backend.read(buffer.offset, buffer.bytes).buffer)];
+  const read = (backend: Backend, buffer: PlannedBuffer) => [
+    ...new Float32Array(backend.read(buffer.offset, buffer.bytes).buffer),
+  ];
   const variable = new Variable({ name: "v", initial: { dtype: "f32", shape: [5], data: new Float32Array(5) } });
 
   it.each([1, 2])("writes all assignments or none, on %d threads", async (threads) => {
@@ -135,7 +147,15 @@ describe("a program", () => {
     };
     const calls = [
       { ...product, inputs: [x, x], outputs: [y], workspace: workspace([x, x], [y]), layer: "", once: false },
-      { op: third.declaration, attributes: undefined, inputs: [y], outputs: [z], workspace: none, layer: "", once: false },
+      {
+        op: third.declaration,
+        attributes: undefined,
+        inputs: [y],
+        outputs: [z],
+        workspace: none,
+        layer: "",
+        once: false,
+      },
       { ...product, inputs: [z, x], outputs: [w], workspace: workspace([z, x], [w]), layer: "", once: false },
     ];
     const loaded = backend.load({ ...empty, calls }, 0);

@@ -168,6 +168,13 @@ function fillPairs(to: usize, first: usize, second: usize, columns: i32, stride:
       v128.store(to, v128.shuffle<i16>(a, b, 0, 8, 1, 9, 2, 10, 3, 11));
       v128.store(to, v128.shuffle<i16>(a, b, 4, 12, 5, 13, 6, 14, 7, 15), 16);
     }
+    if (j + 4 <= columns) {
+      const a = i16x8.add(i16x8.mul(i16x8.extend_low_i8x16_u(v128.load32_zero(first + <usize>j)), steps), offsets);
+      const b = second ? i16x8.add(i16x8.mul(i16x8.extend_low_i8x16_u(v128.load32_zero(second + <usize>j)), steps), offsets) : i16x8.splat(0);
+      v128.store(to, v128.shuffle<i16>(a, b, 0, 8, 1, 9, 2, 10, 3, 11));
+      j += 4;
+      to += 16;
+    }
   }
   for (; j < columns; j++, to += 4) {
     const at = <usize>(j * stride);
@@ -184,6 +191,18 @@ function fillNibbles(to: usize, from: usize, planeBytes: usize, columns: i32, st
       let nibbles = v128.load(from + <usize>j);
       for (let i = 1; i < count; i++) nibbles = v128.or(nibbles, i16x8.shl(v128.load(from + <usize>i * planeBytes + <usize>j), i * bits));
       v128.store(to + <usize>j, nibbles);
+    }
+    if (j + 8 <= columns) {
+      let nibbles = v128.load64_zero(from + <usize>j);
+      for (let i = 1; i < count; i++) nibbles = v128.or(nibbles, i16x8.shl(v128.load64_zero(from + <usize>i * planeBytes + <usize>j), i * bits));
+      v128.store64_lane(to + <usize>j, nibbles, 0);
+      j += 8;
+    }
+    if (j + 4 <= columns) {
+      let nibbles = load<u32>(from + <usize>j);
+      for (let i = 1; i < count; i++) nibbles |= load<u32>(from + <usize>i * planeBytes + <usize>j) << (i * bits);
+      store<u32>(to + <usize>j, nibbles);
+      j += 4;
     }
   }
   for (; j < columns; j++) {
@@ -253,7 +272,6 @@ function pairTile2x8(a: usize, shifts: usize, K: i32, planes: usize, out: usize,
 
 /** 4 rows × 32 pixels. Bytes of sums are widened to 16 bits in `sums` every `flush` steps, and to 32 at the end. */
 function nibbleTile4x32(a: usize, shifts: usize, K: i32, flush: i32, table: usize, planes: usize, sums: usize, out: usize, rowBytes: usize): void {
-  memory.fill(sums, 0, 256);
   for (let k = 0; k < K; k += flush) {
     let c00 = i8x16.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00;
     for (let steps = min(flush, K - k); steps > 0; steps--, a += 8, shifts += 4) {
@@ -268,8 +286,13 @@ function nibbleTile4x32(a: usize, shifts: usize, K: i32, flush: i32, table: usiz
       row = v128.load(table + <usize>load<u16>(a, 6));
       c30 = i8x16.add(c30, i8x16.swizzle(row, b0)); c31 = i8x16.add(c31, i8x16.swizzle(row, b1));
     }
-    widen(sums, c00); widen(sums + 32, c01); widen(sums + 64, c10); widen(sums + 96, c11);
-    widen(sums + 128, c20); widen(sums + 160, c21); widen(sums + 192, c30); widen(sums + 224, c31);
+    if (k == 0) {
+      begin(sums, c00); begin(sums + 32, c01); begin(sums + 64, c10); begin(sums + 96, c11);
+      begin(sums + 128, c20); begin(sums + 160, c21); begin(sums + 192, c30); begin(sums + 224, c31);
+    } else {
+      widen(sums, c00); widen(sums + 32, c01); widen(sums + 64, c10); widen(sums + 96, c11);
+      widen(sums + 128, c20); widen(sums + 160, c21); widen(sums + 192, c30); widen(sums + 224, c31);
+    }
   }
   for (let m = 0; m < 4; m++, out += rowBytes, sums += 64) {
     for (let i: usize = 0; i < 4; i++) {
@@ -278,6 +301,13 @@ function nibbleTile4x32(a: usize, shifts: usize, K: i32, flush: i32, table: usiz
       v128.store(out + (i << 5), i32x4.extend_high_i16x8_s(half), 16);
     }
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function begin(to: usize, bytes: v128): void {
+  v128.store(to, i16x8.extend_low_i8x16_s(bytes));
+  v128.store(to, i16x8.extend_high_i8x16_s(bytes), 16);
 }
 
 // @ts-ignore: decorator

@@ -32,7 +32,15 @@ export const batchNormaliseKernel = defineKernel({
   supports: wantsF32,
   emit: ({ inputs, outputs: [out], attributes }, places) => {
     const { N, C, inner, planesPerChunk, planeChunks } = layOut(out.shape);
-    const words = [...inputs.map(places.of), places.of(out), N * C, C, inner, planesPerChunk, f32Word(attributes.epsilon)];
+    const words = [
+      ...inputs.map(places.of),
+      places.of(out),
+      N * C,
+      C,
+      inner,
+      planesPerChunk,
+      f32Word(attributes.epsilon),
+    ];
     return [{ opcode: BATCH_NORMALISE, chunks: planeChunks, words, scratchBytes: 0 }];
   },
   name: () => "batch-normalise-f32",

@@ -1,4 +1,4 @@
-import { packedBits, type PackedDtype } from "../../../graph/dtype.js";
+import { type PackedDtype, packedBits } from "../../../graph/dtype.js";
 import { accumulatorBound, type Conv2dCodesOptions } from "../../../ops/codes.js";
 import type { CodeFormat } from "../../../packed/code-format.js";
 import { CORRELATE_CODES, PACK_FILTER_NIBBLES, PACK_FILTER_PAIRS } from "../assembly/opcodes.js";
@@ -18,7 +18,8 @@ interface Form {
 }
 
 /** What a field stands for; 0 for fields that no code has. */
-const integerOf = ({ offset, step, levels }: CodeFormat, field: number): number => (field < levels ? offset + step * field : 0);
+const integerOf = ({ offset, step, levels }: CodeFormat, field: number): number =>
+  field < levels ? offset + step * field : 0;
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 /** Values that a weight in the table may take: its codes, and "not there" behind them. */
@@ -36,11 +37,17 @@ function formOf(attributes: Conv2dCodesOptions, bound: number): Form {
   const hasZero = Number.isInteger(zero) && zero >= 0 && zero < x.levels;
   const channels = x.bits === 1 ? 4 : 2;
   const numbers = weightNumbers(w);
-  if (x.bits > 2 || (isPadded && !hasZero) || bound >= 2 ** 15 || numbers.length ** channels > MOST_TABLE_ROWS) return pairs;
+  if (x.bits > 2 || (isPadded && !hasZero) || bound >= 2 ** 15 || numbers.length ** channels > MOST_TABLE_ROWS)
+    return pairs;
   const rows = range(numbers.length ** channels).map((index) => {
-    const weights = range(channels).map((channel) => numbers[Math.floor(index / numbers.length ** channel) % numbers.length]);
+    const weights = range(channels).map(
+      (channel) => numbers[Math.floor(index / numbers.length ** channel) % numbers.length],
+    );
     return range(16).map((nibble) =>
-      weights.reduce((sum, weight, channel) => sum + weight * integerOf(x, (nibble >> (channel * x.bits)) & (2 ** x.bits - 1)), 0),
+      weights.reduce(
+        (sum, weight, channel) => sum + weight * integerOf(x, (nibble >> (channel * x.bits)) & (2 ** x.bits - 1)),
+        0,
+      ),
     );
   });
   const largest = Math.max(...rows.flat().map(Math.abs));
@@ -110,11 +117,24 @@ function emitCodes(call: UnplacedCall, source: number, packed: number, out: numb
   const isPairs = form.kind === "pairs";
   const head = 38;
   const extra = [
-    ...[x.offset, x.step, channels, isPairs ? 0 : head, form.channels, x.bits, isPairs ? 0 : Math.max(0, -x.offset / x.step), form.flush],
+    ...[
+      x.offset,
+      x.step,
+      channels,
+      isPairs ? 0 : head,
+      form.channels,
+      x.bits,
+      isPairs ? 0 : Math.max(0, -x.offset / x.step),
+      form.flush,
+    ],
     ...form.table,
   ];
   const elementBytes = isPairs ? 4 : 1;
-  return emitCorrelation(correlation, { source, packed, out }, { opcode: CORRELATE_CODES, elementBytes, extra, extraScratchBytes: 256 });
+  return emitCorrelation(
+    correlation,
+    { source, packed, out },
+    { opcode: CORRELATE_CODES, elementBytes, extra, extraScratchBytes: 256 },
+  );
 }
 
 const EXACT_IN_F32 = 2 ** 24;

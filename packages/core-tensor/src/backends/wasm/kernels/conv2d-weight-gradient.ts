@@ -46,7 +46,14 @@ export const conv2dWeightGradientKernel = defineKernel({
         words: [
           ...[places.of(call.inputs[0]), places.of(call.inputs[1]), places.workspace, groups, perGroup, H, W],
           ...[rows.step, columns.step, rows.pad, columns.pad, planes.pitch, planes.floats, filters, Ho, Wo, K],
-          ...[planes.bandRows, planes.bands, planes.rowShift, planes.phases.length, head, head + planes.phases.length * 2],
+          ...[
+            planes.bandRows,
+            planes.bands,
+            planes.rowShift,
+            planes.phases.length,
+            head,
+            head + planes.phases.length * 2,
+          ],
           ...[imageGroups, images, together, dyFloats, blockFilters, filterBlocks, xBytes],
           ...planes.phases.flat(),
           ...shifts,

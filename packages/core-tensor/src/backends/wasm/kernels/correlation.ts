@@ -28,7 +28,14 @@ interface Axis {
 }
 
 /** Output o reads source places o · stride + tap · dilation − pad. */
-export function forwardAxis(size: number, count: number, taps: number, stride: number, dilation: number, pad: number): Axis {
+export function forwardAxis(
+  size: number,
+  count: number,
+  taps: number,
+  stride: number,
+  dilation: number,
+  pad: number,
+): Axis {
   const reached = Array.from({ length: taps }, (_, index) => ({
     index,
     phase: (index * dilation) % stride,
@@ -38,9 +45,19 @@ export function forwardAxis(size: number, count: number, taps: number, stride: n
 }
 
 /** Place y of dx gets from dy at (y + pad − tap · dilation) / stride, where that is whole; which taps, hangs on y mod stride. */
-export function backwardAxis(size: number, count: number, taps: number, stride: number, dilation: number, pad: number): Axis {
+export function backwardAxis(
+  size: number,
+  count: number,
+  taps: number,
+  stride: number,
+  dilation: number,
+  pad: number,
+): Axis {
   const phases = Array.from({ length: Math.min(stride, count) }, (_, first) => {
-    const whole = Array.from({ length: taps }, (_, index) => ({ index, at: (first + pad - index * dilation) / stride }));
+    const whole = Array.from({ length: taps }, (_, index) => ({
+      index,
+      at: (first + pad - index * dilation) / stride,
+    }));
     return { first, count: Math.ceil((count - first) / stride), taps: whole.filter(({ at }) => Number.isInteger(at)) };
   });
   const before = Math.max(0, ...phases.flatMap((phase) => phase.taps.map(({ at }) => -at)));
@@ -61,8 +78,14 @@ const phasesOf = (axis: Axis): number[] => [...new Set(tapsOf(axis).map(({ phase
 function rowOf(axis: Axis): { pitch: number; leadingZeros: number } {
   const last = Math.max(0, ...axis.outputs.flatMap(({ count, taps }) => taps.map(({ shift }) => count - 1 + shift)));
   const phases = phasesOf(axis);
-  const leadingZeros = Math.min(last + 1, ...phases.map((phase) => Math.max(0, Math.ceil((axis.pad - phase) / axis.step))));
-  const lastContent = Math.min(last, ...[Math.max(0, ...phases.map((phase) => Math.floor((axis.size - 1 + axis.pad - phase) / axis.step)))]);
+  const leadingZeros = Math.min(
+    last + 1,
+    ...phases.map((phase) => Math.max(0, Math.ceil((axis.pad - phase) / axis.step))),
+  );
+  const lastContent = Math.min(
+    last,
+    ...[Math.max(0, ...phases.map((phase) => Math.floor((axis.size - 1 + axis.pad - phase) / axis.step)))],
+  );
   return { pitch: Math.max(lastContent + 1, last + 1 - leadingZeros, longest(axis)), leadingZeros };
 }
 
@@ -164,10 +187,11 @@ export function layOutCorrelation(correlation: Correlation): Planes {
 
 export const totalK = ({ ranges }: Planes): number => ranges.reduce((sum, { shifts }) => sum + shifts.length, 0);
 
-
 /** Planes that need no copy: one tap, nothing padded, and channels that do not all fall in the same sets of the cache. */
 function canReadInPlace({ rows, columns }: Correlation, { phases, ranges }: Planes): boolean {
-  const isPlain = [rows, columns].every(({ step, pad, outputStep, outputs }) => step === 1 && pad === 0 && outputStep === 1 && outputs[0].taps.length === 1);
+  const isPlain = [rows, columns].every(
+    ({ step, pad, outputStep, outputs }) => step === 1 && pad === 0 && outputStep === 1 && outputs[0].taps.length === 1,
+  );
   return isPlain && phases.length === 1 && ranges.length === 1 && (rows.size * columns.size) % 64 !== 0;
 }
 
@@ -207,13 +231,19 @@ interface PlaneForm {
 
 const f32Form: PlaneForm = { opcode: CORRELATE, elementBytes: 4, extra: [], extraScratchBytes: 0 };
 
-export function emitCorrelation(correlation: Correlation, { source, packed, out }: Pointers, form: PlaneForm = f32Form): Instruction[] {
+export function emitCorrelation(
+  correlation: Correlation,
+  { source, packed, out }: Pointers,
+  form: PlaneForm = f32Form,
+): Instruction[] {
   const { images, groups, sourceChannels, outChannels, rows, columns, outSize } = correlation;
   const planes = layOutCorrelation(correlation);
   const inPlace = form === f32Form && canReadInPlace(correlation, planes);
   const floats = inPlace ? rows.size * columns.size : planes.floats;
   const shifts = planes.ranges.flatMap((range) =>
-    inPlace ? range.taps.map(({ channel }) => channel * floats * 4) : range.shifts.map((shift) => (shift / 4) * form.elementBytes),
+    inPlace
+      ? range.taps.map(({ channel }) => channel * floats * 4)
+      : range.shifts.map((shift) => (shift / 4) * form.elementBytes),
   );
   const phasesAt = 30 + form.extra.length;
   const rangesAt = phasesAt + planes.phases.length * 2;
@@ -234,7 +264,16 @@ export function emitCorrelation(correlation: Correlation, { source, packed, out 
         ...[source, packed, out, groups, sourceChannels, rows.size, columns.size],
         ...[rows.step, columns.step, rows.pad, columns.pad, planes.pitch, floats, outChannels, ...outSize],
         ...[rows.outputStep, columns.outputStep, firstK, planes.bandRows, planes.bands, planes.rowShift],
-        ...[planes.phases.length, phasesAt, planes.ranges.length, rangesAt, shiftsAt, planeBytes, tileFloats, inPlace ? 1 : 0],
+        ...[
+          planes.phases.length,
+          phasesAt,
+          planes.ranges.length,
+          rangesAt,
+          shiftsAt,
+          planeBytes,
+          tileFloats,
+          inPlace ? 1 : 0,
+        ],
         ...form.extra,
         ...planes.phases.flat(),
         ...ranges,

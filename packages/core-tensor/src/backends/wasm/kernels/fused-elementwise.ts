@@ -107,7 +107,14 @@ function immediateWords(step: number, immediates: readonly number[]): [number, n
  * Whether each result may be written to memory as soon as it is computed. Not where it takes the place of an input that a
  * later step still reads, nor where it is not f32.
  */
-function mayWriteDirectly({ steps }: FusedElementwise, register: number, output: Buffer, pointer: number, inputs: readonly Buffer[], places: Places): boolean {
+function mayWriteDirectly(
+  { steps }: FusedElementwise,
+  register: number,
+  output: Buffer,
+  pointer: number,
+  inputs: readonly Buffer[],
+  places: Places,
+): boolean {
   if (output.dtype !== "f32" || register < inputs.length) return false;
   const producer = register - inputs.length;
   return inputs.every((input, index) => {
@@ -141,7 +148,8 @@ function emit({ attributes, inputs, outputs }: UnplacedCall, places: Places): In
   const direct = new Map<number, number>(); // register of the pass → output that it is
   results.forEach((register, index) => {
     const pointer = places.of(outputs[index]);
-    if (!direct.has(register) && mayWriteDirectly(attributes, register, outputs[index], pointer, inputs, places)) direct.set(register, index);
+    if (!direct.has(register) && mayWriteDirectly(attributes, register, outputs[index], pointer, inputs, places))
+      direct.set(register, index);
   });
   const kept = new Set(results);
   const free: number[] = [];
@@ -166,7 +174,11 @@ function emit({ attributes, inputs, outputs }: UnplacedCall, places: Places): In
     return [opcode, inputs.length + step, a, b, c, ...immediateWords(opcode, immediates)];
   });
   const storesAt = stepsAt + stepWords.length;
-  const storeWords = results.flatMap((register, index) => [register, places.of(outputs[index]), dtypeCode(outputs[index].dtype)]);
+  const storeWords = results.flatMap((register, index) => [
+    register,
+    places.of(outputs[index]),
+    dtypeCode(outputs[index].dtype),
+  ]);
   const tablesAt = storesAt + storeWords.length;
   for (const [index, at] of tableOf) operands[index][6] = tablesAt + at;
 
@@ -196,7 +208,8 @@ export const fusedElementwiseKernel = defineKernel({
   op: "fusedElementwise",
   supports,
   emit,
-  name: ({ attributes }) => `elementwise-f32-${(attributes as FusedElementwise).steps.map((step) => step.code).join("+")}`,
+  name: ({ attributes }) =>
+    `elementwise-f32-${(attributes as FusedElementwise).steps.map((step) => step.code).join("+")}`,
 });
 
 /** A cast on its own: values go through f32 registers, which hold every u8 and bool but not every i32. */
@@ -204,7 +217,12 @@ export const castKernel = defineKernel({
   op: "cast",
   supports: ({ inputs: [x], outputs: [out] }) => {
     if (!isPlain(x) || !isPlain(out)) return "packed codes have no element-wise form";
-    return x.dtype === "f32" || out.dtype === "f32" || (x.dtype !== "i32" && out.dtype !== "i32") || "i32 does not fit f32 registers";
+    return (
+      x.dtype === "f32" ||
+      out.dtype === "f32" ||
+      (x.dtype !== "i32" && out.dtype !== "i32") ||
+      "i32 does not fit f32 registers"
+    );
   },
   emit: (call, places) => {
     const attributes: FusedElementwise = {

@@ -35,8 +35,17 @@ export const maxPool2dKernel = defineKernel({
   op: "maxPool2d",
   supports: isUndilated,
   emit: (call, places) => {
-    const { inputs: [x], outputs: [out] } = call;
-    return emitPool(x.dtype === "u8" ? MAX_POOL_U8 : MAX_POOL_F32, call, places, { first: x, second: x, out, image: x, pooled: out });
+    const {
+      inputs: [x],
+      outputs: [out],
+    } = call;
+    return emitPool(x.dtype === "u8" ? MAX_POOL_U8 : MAX_POOL_F32, call, places, {
+      first: x,
+      second: x,
+      out,
+      image: x,
+      pooled: out,
+    });
   },
   name: ({ inputs: [x] }) => `max-pool-${x.dtype}`,
 });
@@ -45,7 +54,10 @@ export const maxPool2dGradientKernel = defineKernel({
   op: "maxPool2dGradient",
   supports: isUndilated,
   emit: (call, places) => {
-    const { inputs: [dy, x], outputs: [out] } = call;
+    const {
+      inputs: [dy, x],
+      outputs: [out],
+    } = call;
     return emitPool(MAX_POOL_GRADIENT, call, places, { first: dy, second: x, out, image: x, pooled: dy });
   },
   name: () => "max-pool-gradient-f32",
@@ -55,7 +67,10 @@ export const averagePool2dKernel = defineKernel({
   op: "averagePool2d",
   supports: isUndilated,
   emit: (call, places) => {
-    const { inputs: [x], outputs: [out] } = call;
+    const {
+      inputs: [x],
+      outputs: [out],
+    } = call;
     return emitPool(AVERAGE_POOL, call, places, { first: x, second: x, out, image: x, pooled: out });
   },
   name: () => "average-pool-f32",
@@ -65,7 +80,10 @@ export const averagePool2dGradientKernel = defineKernel({
   op: "averagePool2dGradient",
   supports: isUndilated,
   emit: (call, places) => {
-    const { inputs: [dy], outputs: [out] } = call;
+    const {
+      inputs: [dy],
+      outputs: [out],
+    } = call;
     return emitPool(AVERAGE_POOL_GRADIENT, call, places, { first: dy, second: dy, out, image: out, pooled: dy });
   },
   name: () => "average-pool-gradient-f32",

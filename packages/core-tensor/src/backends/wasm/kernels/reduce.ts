@@ -25,7 +25,9 @@ function reduction(op: string, kind: number): Kernel {
     op,
     supports: (call) => {
       if (elementsOf(call.inputs[0].shape) === 0) return "nothing to reduce";
-      return pattern(call.inputs[0].shape, call.attributes.axes) ? wantsF32(call) : "kept and reduced axes alternate more than twice";
+      return pattern(call.inputs[0].shape, call.attributes.axes)
+        ? wantsF32(call)
+        : "kept and reduced axes alternate more than twice";
     },
     emit: ({ inputs: [x], outputs: [out], attributes }: UnplacedCall, places) => {
       const [r1, k1, r2, k2] = pattern(x.shape, attributes.axes) as [number, number, number, number];

@@ -1,0 +1,149 @@
+import { createEngine, type Engine } from "@lowbit/core-tensor";
+import { createModel, type Model } from "@lowbit/nn";
+import { createRegistry, type PreparedModel, parsePrecision, prepare } from "@lowbit/quant";
+import { plugin, wrpn } from "@lowbit/wrpn";
+import { checkAgreement } from "../measure/agreement.js";
+import { alternate } from "../measure/alternate.js";
+import { randomLabels, randomNormal } from "../ours/random-tensors.js";
+import { startTraining, type Training } from "../ours/training.js";
+import { startTensorflow, tensorflowVersion } from "../peers/tensorflow/start-tensorflow.js";
+import type { FakeQuantization } from "../peers/tensorflow/tensorflow-resnet.js";
+import { TensorflowTraining } from "../peers/tensorflow/tensorflow-training.js";
+import { makeRow, type Row } from "../report/row.js";
+import type { Suite, SuiteRun } from "./suite.js";
+import { availableBuilds, type BuildName } from "../ours/available-builds.js";
+
+/** A training step to compare: forward pass, loss, gradients, SGD with momentum. */
+export interface TrainWork {
+  readonly model: string;
+  /** Residual blocks of a stage. */
+  readonly blocks: number;
+  readonly inputShape: readonly [number, number, number];
+  readonly batch: number;
+  readonly precision: string;
+  readonly budgetMs: number;
+}
+
+const works: readonly TrainWork[] = [
+  { model: "resnet8", blocks: 1, inputShape: [1, 28, 28], batch: 64, precision: "fp32", budgetMs: 30_000 },
+  { model: "resnet8", blocks: 1, inputShape: [1, 28, 28], batch: 64, precision: "w2a2", budgetMs: 30_000 },
+  { model: "resnet20", blocks: 3, inputShape: [3, 32, 32], batch: 64, precision: "fp32", budgetMs: 45_000 },
+  { model: "resnet20", blocks: 3, inputShape: [3, 32, 32], batch: 64, precision: "w2a2", budgetMs: 20_000 },
+];
+
+const CLASSES = 10;
+const RATES = { learningRate: 0.05, momentum: 0.9 };
+const PEER = "tfjs-wasm + our filter gradient";
+/** The two sides sum in different orders, so that a value near a ReLU's corner or a level's edge now and then falls to either side of it. */
+const tolerances = { fp32: { loss: 1e-4, gradient: 1e-2 }, quantized: { loss: 1e-2, gradient: 0.15 } };
+
+export function idOf({ model, precision, batch }: TrainWork): string {
+  return `train-${model}-${precision === "fp32" ? "" : `${precision}-`}b${batch}`;
+}
+
+async function buildModel({ model: name, inputShape, precision }: TrainWork): Promise<PreparedModel> {
+  const model = createModel(name, { inputShape, classes: CLASSES, seed: 1 });
+  return prepare(model, { precision, scheme: wrpn, registry: createRegistry(plugin) });
+}
+
+/** The quantized layers as the peer wants them. */
+function quantizationOf({ quantization }: PreparedModel): Map<string, FakeQuantization> {
+  const { weightBits, inputBits } = parsePrecision(quantization.precision);
+  const levels = { weightLevels: 2 ** (weightBits - 1) - 1, inputLevels: 2 ** inputBits - 1 };
+  return new Map(quantization.layers.map(({ layer, weight }) => [layer, { gain: weight?.gain ?? 1, ...levels }]));
+}
+
+const batchOf = ({ inputShape, batch }: TrainWork) => ({
+  images: randomNormal("images", [batch, ...inputShape]),
+  labels: randomLabels("labels", batch, CLASSES),
+});
+
+const startOurs = (engine: Engine, model: Model, work: TrainWork): Training =>
+  startTraining(engine, model, { ...batchOf(work), ...RATES });
+
+const startPeer = (model: PreparedModel, work: TrainWork): TensorflowTraining =>
+  new TensorflowTraining({
+    ...{ ...batchOf(work), ...RATES, blocks: work.blocks, classes: CLASSES },
+    variables: model.variables,
+    quantization: quantizationOf(model),
+  });
+
+/** Loss and all gradients of the first step, then the losses of the next ones: throws where the sides differ. */
+export async function checkTraining(work: TrainWork, engine: Engine): Promise<string> {
+  const model = await buildModel(work);
+  const tolerance = work.precision === "fp32" ? tolerances.fp32 : tolerances.quantized;
+  const [ours, peer] = [startOurs(engine, model, work), startPeer(model, work)];
+  try {
+    const [a, b] = [await ours.gradients(), peer.gradients()];
+    const loss = checkAgreement("losses", [a.loss], [b.loss], tolerance.loss);
+    let gradient = 0;
+    for (const [name, values] of a.gradients) {
+      const other = b.gradients.get(name) ?? [];
+      gradient = Math.max(gradient, checkAgreement(`gradients of ${name}`, values, other, tolerance.gradient));
+    }
+    await Promise.all([ours.step(), peer.step()]);
+    checkAgreement("losses after a step", [await ours.step()], [await peer.step()], 10 * tolerance.loss);
+    return `loss within ${loss.toExponential(1)}, each gradient within ${gradient.toExponential(1)}`;
+  } finally {
+    peer.dispose();
+  }
+}
+
+async function compareWithTensorflow(work: TrainWork, build: BuildName, run: SuiteRun): Promise<Row> {
+  const engine = await createEngine({ threads: 1, build });
+  await startTensorflow("wasm");
+  const agreement = await checkTraining(work, engine);
+  const model = await buildModel(work);
+  const [ours, peer] = [startOurs(engine, model, work), startPeer(model, work)];
+  const { meter } = run;
+  const sides = [() => ours.step(), () => peer.step()];
+  const measured = await alternate(sides, { meter, budgetMs: work.budgetMs, fused: build === "relaxed" });
+  peer.dispose();
+  await engine.close();
+  const labels = { work: idOf(work), ours: "@lowbit/nn wasm", peer: PEER, peerVersion: tensorflowVersion };
+  const rest = { peerPrecision: "fp32", threads: 1, build, operations: ours.operations(), agreement } as const;
+  return makeRow({ ...labels, ...rest }, measured, { side: 1 });
+}
+
+/** A step of ours against another of ours: low precision against fp32, or more threads against one. */
+async function compareWithOwn(
+  work: TrainWork,
+  other: { readonly peer: string; readonly precision: string; readonly threads: number },
+  { build, threads }: { readonly build: BuildName; readonly threads: number },
+  { meter }: SuiteRun,
+): Promise<Row> {
+  const engines = [await createEngine({ threads, build }), await createEngine({ threads: other.threads, build })];
+  const ours = startOurs(engines[0], await buildModel(work), work);
+  const peer = startOurs(engines[1], await buildModel({ ...work, precision: other.precision }), work);
+  const sides = [() => ours.step(), () => peer.step()];
+  const measured = await alternate(sides, { meter, budgetMs: 8_000, fused: build === "relaxed" });
+  for (const engine of engines) await engine.close();
+  const labels = { work: idOf(work), ours: "@lowbit/nn wasm", peer: other.peer, peerVersion: "this commit" };
+  const rest = { peerPrecision: "fp32", threads, build, operations: ours.operations() } as const;
+  return makeRow({ ...labels, ...rest }, measured, { side: 1 });
+}
+
+export const trainSuite: Suite = {
+  name: "train",
+  async run(run) {
+    const rows: Row[] = [];
+    const chosen = works.filter((work) => run.only === undefined || idOf(work).includes(run.only));
+    for (const build of await availableBuilds()) {
+      for (const work of chosen) {
+        run.progress(`${idOf(work)} (${build}) against ${PEER}`);
+        rows.push(await compareWithTensorflow(work, build, run));
+        if (work.precision !== "fp32") {
+          const fp32 = { peer: "own fp32", precision: "fp32", threads: 1 };
+          run.progress(`${idOf(work)} (${build}) against own fp32`);
+          rows.push(await compareWithOwn(work, fp32, { build, threads: 1 }, run));
+        }
+        if (run.threads > 1) {
+          const alone = { peer: "own, one thread", precision: work.precision, threads: 1 };
+          run.progress(`${idOf(work)} (${build}) on ${run.threads} threads against one`);
+          rows.push(await compareWithOwn(work, alone, { build, threads: run.threads }, run));
+        }
+      }
+    }
+    return rows;
+  },
+};

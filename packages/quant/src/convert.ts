@@ -1,21 +1,23 @@
 import {
   bytesOf,
   constantOf,
-  elementsOf,
   type Engine,
+  elementsOf,
   input,
   rewrite,
   type Tensor,
   topologicalOrder,
 } from "@lowbit/core-tensor";
-import { packedModel, type PackedModel } from "./packed-model.js";
-import { packedConvolution, type PreparedModel } from "./prepare.js";
+import { type PackedModel, packedModel } from "./packed-model.js";
+import { type PreparedModel, packedConvolution } from "./prepare.js";
 
 /** The evaluation graph with integer kernels where codes meet codes; weights still depend on variables. */
 function withPackedKernels(model: PreparedModel): Tensor {
   const output = model.forward(input("images", [1, ...model.inputShape]), { training: false });
   const [packed] = rewrite([output], (node, [x, w]) =>
-    node.op.name === "conv2dCodes" && x.dtype === "f32" ? packedConvolution(node.layer, x, w, node.attributes) : undefined,
+    node.op.name === "conv2dCodes" && x.dtype === "f32"
+      ? packedConvolution(node.layer, x, w, node.attributes)
+      : undefined,
   );
   return packed;
 }

@@ -3,8 +3,8 @@ import {
   elementsOf,
   FileFormatError,
   type HostTensor,
-  rewrite,
   restoreGraph,
+  rewrite,
   type StoredGraph,
   storeGraph,
   type Tensor,
@@ -24,10 +24,15 @@ export interface PackedModel extends Model {
   readonly latentBytes: number;
 }
 
-export type PackedParts = Pick<PackedModel, "name" | "options" | "inputShape" | "quantization" | "latentBytes" | "output">;
+export type PackedParts = Pick<
+  PackedModel,
+  "name" | "options" | "inputShape" | "quantization" | "latentBytes" | "output"
+>;
 
 export function packedModel(parts: PackedParts): PackedModel {
-  const constants = topologicalOrder([parts.output]).filter(({ op, shape }) => op.name === "constant" && shape.length > 0);
+  const constants = topologicalOrder([parts.output]).filter(
+    ({ op, shape }) => op.name === "constant" && shape.length > 0,
+  );
   return {
     ...parts,
     variables: [],
@@ -51,7 +56,16 @@ export interface StoredPackedModel {
 export function storePackedModel(model: PackedModel): { json: StoredPackedModel; tensors: Map<string, HostTensor> } {
   const { name, options, inputShape, latentBytes, quantization } = model;
   const { graph, tensors } = storeGraph({ logits: model.output });
-  const json = { kind: "lowbit-packed", version: 1, name, options, inputShape, latentBytes, quantization, graph } as const;
+  const json = {
+    kind: "lowbit-packed",
+    version: 1,
+    name,
+    options,
+    inputShape,
+    latentBytes,
+    quantization,
+    graph,
+  } as const;
   return { json, tensors };
 }
 

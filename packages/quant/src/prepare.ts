@@ -1,18 +1,21 @@
 import {
   accumulatorBound,
+  buildNode,
   ConfigurationError,
+  type Conv2dCodesOptions,
   cast,
   codeFormat,
-  type Conv2dCodesOptions,
   constantOf,
   conv2d,
   conv2dCodes,
-  buildNode,
+  divide,
   matmul,
   multiply,
   packCodes,
   reshape,
   rewrite,
+  roundHalfEven,
+  roundStraightThrough,
   subtract,
   type Tensor,
   unpackCodes,
@@ -54,7 +57,10 @@ const EXACT_IN_F32 = 2 ** 24;
  * Makes a model train in low precision. In training the weights and inputs of the chosen layers are fake-quantized; in
  * evaluation the same layers multiply whole numbers and scale the sum once, exactly as the packed network will.
  */
-export async function prepare(model: Model, options: QuantizationOptions & { registry: Registry }): Promise<PreparedModel> {
+export async function prepare(
+  model: Model,
+  options: QuantizationOptions & { registry: Registry },
+): Promise<PreparedModel> {
   return applyQuantization(model, await planQuantization(model, options), options.registry);
 }
 
@@ -118,7 +124,8 @@ function quantizeEdge(edge: Tensor, clipsAtZero: boolean, quantize: (values: Ten
   return quantize(clipsAtZero && edge.op.name === "relu" ? edge.inputs[0] : edge);
 }
 
-const clipsAtZero = ({ quantizer, options }: BoundQuantizer) => quantizer.codes(options).min >= 0 && quantizer.codes(options).kind !== "bipolar";
+const clipsAtZero = ({ quantizer, options }: BoundQuantizer) =>
+  quantizer.codes(options).min >= 0 && quantizer.codes(options).kind !== "bipolar";
 
 function fakeQuantizedLayer(node: Tensor, edge: Tensor, weight: Tensor, layer: BoundLayer, training: boolean): Tensor {
   let [x, w] = [edge, weight];
@@ -153,7 +160,7 @@ function integerLayer(node: Tensor, edge: Tensor, weight: Tensor, layer: Require
   const codes = quantizeEdge(edge, clipsAtZero(layer.input), (values) => {
     inputScale = scaleOf(quantizer, values, options);
     const levels = quantizer.fakeQuantize(values, options, inputScale.tensor);
-    return quantizer.toCodes(levels, options, inputScale.tensor);
+    return withoutRoundTrip(quantizer.toCodes(levels, options, inputScale.tensor));
   });
   const { codes: wCodes, scale } = weightCodes(layer.weight.quantizer, weight, layer.weight.options, layer.weight.gain);
   const formats = { x: formatOf(layer.input), w: formatOf(layer.weight) };
@@ -161,6 +168,29 @@ function integerLayer(node: Tensor, edge: Tensor, weight: Tensor, layer: Require
   const factor = joinScales(layer.weight.gain, scale, inputScale);
   const spread = typeof factor === "number" ? factor : alongChannels(factor, node);
   return multiply(sums, spread);
+}
+
+/**
+ * round((r / n) · n) is r where r is a whole number of at most 8 bits already: the two roundings of float32 move it by
+ * less than a half. Levels are only passed through here, so their division and multiplication can go.
+ */
+function withoutRoundTrip(codes: Tensor): Tensor {
+  const isRounded = (node: Tensor) =>
+    node.op === roundHalfEven.declaration || node.op === roundStraightThrough.declaration;
+  const product = codes.inputs[0];
+  const quotient = product?.inputs[0];
+  const isRoundTrip =
+    isRounded(codes) &&
+    product.op === multiply.declaration &&
+    quotient.op === divide.declaration &&
+    isSameScalar(product.inputs[1], quotient.inputs[1]) &&
+    isRounded(quotient.inputs[0]);
+  return isRoundTrip ? quotient.inputs[0] : codes;
+}
+
+function isSameScalar(a: Tensor, b: Tensor): boolean {
+  const isScalar = a.op.name === "constant" && b.op.name === "constant" && a.shape.length === 0 && b.shape.length === 0;
+  return isScalar && a.attributes.data[0] === b.attributes.data[0];
 }
 
 function formatOf({ quantizer, options }: BoundQuantizer) {
@@ -183,12 +213,7 @@ function alongChannels(scale: Tensor, node: Tensor): Tensor {
 }
 
 /** Σ code_w · code_x of a convolution or a matrix product, as f32: integers where they are exact in it, int32 beyond. */
-function sumCodes(
-  node: Tensor,
-  x: Tensor,
-  w: Tensor,
-  formats: Pick<Conv2dCodesOptions, "x" | "w">,
-): Tensor {
+function sumCodes(node: Tensor, x: Tensor, w: Tensor, formats: Pick<Conv2dCodesOptions, "x" | "w">): Tensor {
   if (node.op === matmul.declaration) {
     if (node.attributes.transposeA || !node.attributes.transposeB) {
       throw new ConfigurationError("only matmul(x [N, K], weight [M, K], { transposeB: true }) can be quantized", {
@@ -205,7 +230,8 @@ function sumCodes(
 }
 
 function convolveCodes(layer: string, x: Tensor, w: Tensor, options: Conv2dCodesOptions): Tensor {
-  if (accumulatorBound(w.shape, options) < EXACT_IN_F32) return buildNode(conv2dCodes.declaration, [x, w], options, layer);
+  if (accumulatorBound(w.shape, options) < EXACT_IN_F32)
+    return buildNode(conv2dCodes.declaration, [x, w], options, layer);
   return packedConvolution(layer, x, w, options);
 }
 

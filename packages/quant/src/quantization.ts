@@ -1,5 +1,12 @@
-import { type HostTensor, input, type Tensor, type Variable } from "@lowbit/core-tensor";
-import { ConfigurationError, createEngine, divide } from "@lowbit/core-tensor";
+import {
+  ConfigurationError,
+  createEngine,
+  divide,
+  type HostTensor,
+  input,
+  type Tensor,
+  type Variable,
+} from "@lowbit/core-tensor";
 import type { Model } from "@lowbit/nn";
 import type { Quantizer } from "./define-quantizer.js";
 import type { Scheme } from "./define-scheme.js";
@@ -77,7 +84,9 @@ export async function planQuantization(model: Model, options: QuantizationOption
     if ((layer.isFirst && !options.firstLayer) || (layer.isLast && !options.lastLayer)) continue;
     const weight = await chooseWeight(layer, scheme, bits.weightBits, gain, read);
     const chosen =
-      bits.inputBits === 32 ? undefined : scheme.choose("input", { bits: bits.inputBits, signed: !layer.readsUnsigned });
+      bits.inputBits === 32
+        ? undefined
+        : scheme.choose("input", { bits: bits.inputBits, signed: !layer.readsUnsigned });
     if (weight) await warnOfDeadLayer(layer, weight.quantizer, weight.entry, read, warn);
     const entry = { ...(weight && { weight: weight.entry }), ...(chosen && { input: describe(chosen) }) };
     if (weight || chosen) layers.push({ layer: layer.name, ...entry });
@@ -124,7 +133,9 @@ async function warnOfDeadLayer(
   });
   await engine.close();
   if (codes.data.length > 0 && codes.data.every((code) => code === 0)) {
-    warn(`all weights of layer "${layer.name}" fall on code 0: it passes nothing on and gets no gradient; a smaller gain would wake it`);
+    warn(
+      `all weights of layer "${layer.name}" fall on code 0: it passes nothing on and gets no gradient; a smaller gain would wake it`,
+    );
   }
 }
 

@@ -73,7 +73,11 @@ export const select: Op<3> = defineElementwise({
   arity: 3,
   dtype: ([condition, a, b]: readonly Dtype[]) => {
     if ((condition !== "bool" && condition !== "f32") || a !== "f32" || b !== "f32") {
-      throw new DtypeError({ op: "select", want: "a condition of bool or f32, and f32 values", got: [condition, a, b] });
+      throw new DtypeError({
+        op: "select",
+        want: "a condition of bool or f32, and f32 values",
+        got: [condition, a, b],
+      });
     }
     return "f32";
   },

@@ -29,7 +29,11 @@ function checkChannels(op: string, x: Shape, vectors: Record<string, Shape>, mom
     Object.values(vectors).every((vector) => vector.length === 1 && vector[0] === x[1]) &&
     (!moments || (moments.length === 2 && moments[0] === 2 && moments[1] === x[1]));
   if (fits) return;
-  throw new ShapeError({ op, want: "x [N, C, …], moments [2, C] and vectors [C]", got: { x, ...vectors, ...(moments && { moments }) } });
+  throw new ShapeError({
+    op,
+    want: "x [N, C, …], moments [2, C] and vectors [C]",
+    got: { x, ...vectors, ...(moments && { moments }) },
+  });
 }
 
 /** Calls `each` with the channel of every stretch [from, to) of x [N, C, …]. */
@@ -59,7 +63,10 @@ export const batchMoments: Op<1> = defineOp({
     const row = (from: Tensor, index: number) =>
       reshape(slice(from, { begin: [index, 0], size: [1, channels] }), { shape: [channels] });
     // (x − mean) · 2/m · dvariance + dmean / m, written as one normalisation without a variance
-    const centred = concat([row(output, 0), none].map((each) => reshape(each, { shape: [1, channels] })), { axis: 0 });
+    const centred = concat(
+      [row(output, 0), none].map((each) => reshape(each, { shape: [1, channels] })),
+      { axis: 0 },
+    );
     return [
       batchNormalise(x, centred, multiply(row(dy, 1), 2 / count), multiply(row(dy, 0), 1 / count), { epsilon: 1 }),
     ];
@@ -119,7 +126,8 @@ export const batchNormalise: Op<4, BatchNormOptions | undefined> = defineOp({
   reference: (out, [x, moments, gamma, beta], { epsilon }) => {
     forEachPlane(x.shape, (c, from, to) => {
       const scale = 1 / deviation(moments, c, epsilon);
-      for (let i = from; i < to; i++) out.data[i] = (x.data[i] - moments.data[c]) * scale * gamma.data[c] + beta.data[c];
+      for (let i = from; i < to; i++)
+        out.data[i] = (x.data[i] - moments.data[c]) * scale * gamma.data[c] + beta.data[c];
     });
   },
   examples: [{ shapes: [[4, 3, 2, 2], [2, 3], [3], [3]], attributes: { epsilon: 0.1 }, range: [0.5, 2] }],
@@ -132,7 +140,8 @@ export const batchNormaliseGradientSums: Op<3, BatchNormOptions> = defineOp({
   normalise: checkEpsilon("batchNormaliseGradientSums"),
   shape: ([dy, x, moments]) => {
     checkChannels("batchNormaliseGradientSums", x, {}, moments);
-    if (dy.join() !== x.join()) throw new ShapeError({ op: "batchNormaliseGradientSums", want: "dy as x", got: { dy, x } });
+    if (dy.join() !== x.join())
+      throw new ShapeError({ op: "batchNormaliseGradientSums", want: "dy as x", got: { dy, x } });
     return moments;
   },
   reference: (out, [dy, x, moments], { epsilon }) => {
@@ -147,7 +156,17 @@ export const batchNormaliseGradientSums: Op<3, BatchNormOptions> = defineOp({
     });
     out.data.set(sums);
   },
-  examples: [{ shapes: [[4, 3, 2, 2], [4, 3, 2, 2], [2, 3]], attributes: { epsilon: 0.1 }, range: [0.5, 2] }],
+  examples: [
+    {
+      shapes: [
+        [4, 3, 2, 2],
+        [4, 3, 2, 2],
+        [2, 3],
+      ],
+      attributes: { epsilon: 0.1 },
+      range: [0.5, 2],
+    },
+  ],
 });
 
 /** dx = γ/σ · (dy − Σdy/m − x̂ · Σ(dy·x̂)/m), with the sums of batchNormaliseGradientSums and m elements a channel. */
@@ -158,7 +177,11 @@ export const batchNormaliseGradient: Op<5, BatchNormOptions> = defineOp({
   shape: ([dy, x, moments, gamma, sums]) => {
     checkChannels("batchNormaliseGradient", x, { gamma }, moments);
     if (dy.join() !== x.join() || sums.join() !== moments.join()) {
-      throw new ShapeError({ op: "batchNormaliseGradient", want: "dy as x and sums as moments", got: { dy, x, sums, moments } });
+      throw new ShapeError({
+        op: "batchNormaliseGradient",
+        want: "dy as x and sums as moments",
+        got: { dy, x, sums, moments },
+      });
     }
     return x;
   },

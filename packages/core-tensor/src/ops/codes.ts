@@ -4,7 +4,7 @@ import { AccumulatorError, DtypeError } from "../graph/errors.js";
 import { elementsOf, type Shape } from "../graph/shape.js";
 import { type CodeFormat, checkFormat, largestInteger } from "../packed/code-format.js";
 import { packFields, unpackFields } from "../packed/pack-codes.js";
-import { completeConv2d, type Conv2dAttributes, type Conv2dOptions, conv2dShape, correlate } from "./conv2d.js";
+import { type Conv2dAttributes, type Conv2dOptions, completeConv2d, conv2dShape, correlate } from "./conv2d.js";
 import type { Window } from "./convolution-geometry.js";
 
 const ternary: CodeFormat = { kind: "ternary", bits: 2, offset: -1, step: 1, levels: 3 };
@@ -81,23 +81,52 @@ function padPlanes(x: Int32Array, [C, H, W]: Shape, [top, bottom, left, right]: 
   return padded;
 }
 
+/** The weights of one output channel that are not 0, and where in the padded planes their first input lies. */
+interface Taps {
+  readonly weights: number[];
+  readonly starts: number[];
+}
+
 /**
- * One output plane of integers: for each weight that is not 0, one shifted plane is added. Sums run over whole padded
- * rows, row ends included: their last positions are garbage that nobody copies.
+ * One output plane of integers: for each tap, one shifted plane is added; four at a time, for the sums are read and written
+ * once for all four. Sums run over whole padded rows, row ends included: those positions are garbage that nobody copies.
  */
-function sumPlanes(sums: Int32Array, padded: Int32Array, ws: Int32Array, taps: readonly { w: number; x: number }[]): void {
+function sumPlanes(sums: Int32Array, padded: Int32Array, { weights, starts }: Taps): void {
   sums.fill(0);
-  for (const tap of taps) {
-    const weight = ws[tap.w];
-    if (weight === 0) continue;
-    const from = tap.x;
-    for (let i = 0; i < sums.length; i++) sums[i] += Math.imul(weight, padded[from + i]);
+  for (let t = 0; t < weights.length; t += 4) {
+    const [w0, w1 = 0, w2 = 0, w3 = 0] = weights.slice(t, t + 4);
+    const [x0, x1 = 0, x2 = 0, x3 = 0] = starts.slice(t, t + 4);
+    for (let i = 0; i < sums.length; i++) {
+      const firstTwo = Math.imul(w0, padded[x0 + i]) + Math.imul(w1, padded[x1 + i]);
+      sums[i] += (firstTwo | 0) + ((Math.imul(w2, padded[x2 + i]) + Math.imul(w3, padded[x3 + i])) | 0);
+    }
   }
 }
 
-function convolveFields(out: Values, x: Values, w: Values, attributes: Conv2dAttributes & Pick<Conv2dCodesOptions, "x" | "w">): void {
+function listTaps(
+  ws: Int32Array,
+  [, C, R, S]: Shape,
+  m: number,
+  startOf: (c: number, r: number, s: number) => number,
+): Taps {
+  const taps: Taps = { weights: [], starts: [] };
+  for (let k = 0; k < C * R * S; k++) {
+    const weight = ws[m * C * R * S + k];
+    if (weight === 0) continue;
+    taps.weights.push(weight);
+    taps.starts.push(startOf(Math.floor(k / (R * S)), Math.floor(k / S) % R, k % S));
+  }
+  return taps;
+}
+
+function convolveFields(
+  out: Values,
+  x: Values,
+  w: Values,
+  attributes: Conv2dAttributes & Pick<Conv2dCodesOptions, "x" | "w">,
+): void {
   const [N, C, H, W] = x.shape;
-  const [M, perGroup, R, S] = w.shape;
+  const [M, perGroup] = w.shape;
   const [, , Ho, Wo] = out.shape;
   const { stride, padding, dilation, groups } = attributes;
   const [height, width] = [H + padding[0] + padding[1], W + padding[2] + padding[3]];
@@ -108,11 +137,13 @@ function convolveFields(out: Values, x: Values, w: Values, attributes: Conv2dAtt
     const padded = padPlanes(xs.subarray(n * C * H * W, (n + 1) * C * H * W), [C, H, W], padding);
     for (let m = 0; m < M; m++) {
       const firstChannel = Math.floor(m / (M / groups)) * perGroup;
-      const taps = Array.from({ length: perGroup * R * S }, (_, k) => {
-        const [c, r, s] = [Math.floor(k / (R * S)), Math.floor(k / S) % R, k % S];
-        return { w: m * perGroup * R * S + k, x: ((firstChannel + c) * height + r * dilation[0]) * width + s * dilation[1] };
-      });
-      sumPlanes(sums, padded, ws, taps);
+      sumPlanes(
+        sums,
+        padded,
+        listTaps(ws, w.shape, m, (c, r, s) => {
+          return ((firstChannel + c) * height + r * dilation[0]) * width + s * dilation[1];
+        }),
+      );
       for (let i = 0; i < Ho * Wo; i++) {
         const at = Math.floor(i / Wo) * stride[0] * width + (i % Wo) * stride[1];
         out.data[(n * M + m) * Ho * Wo + i] = sums[at];
@@ -153,15 +184,39 @@ export const conv2dCodes: Op<2, Conv2dCodesOptions> = defineOp({
   dtype: ([x, w], attributes) => {
     if (x === "f32" && w === "f32") return "f32";
     if (x === "u8" && w === packedDtype(attributes.w)) return "i32";
-    throw new DtypeError({ op: "conv2dCodes", want: `f32 and f32, or u8 and ${packedDtype(attributes.w)}`, got: { x, w } });
+    throw new DtypeError({
+      op: "conv2dCodes",
+      want: `f32 and f32, or u8 and ${packedDtype(attributes.w)}`,
+      got: { x, w },
+    });
   },
   reference: (out, [x, w], attributes) => {
     if (out.dtype === "i32") convolveFields(out, x, w, attributes);
     else correlate(out, x, w, attributes);
   },
   examples: [
-    { shapes: [[2, 3, 5, 4], [4, 3, 3, 3]], attributes: { x: unsigned4, w: ternary, padding: 1 } },
-    { shapes: [[2, 3, 5, 4], [4, 3, 3, 3]], dtypes: ["u8", "p2"], attributes: { x: unsigned4, w: ternary, padding: 1 } },
-    { shapes: [[1, 4, 6, 5], [6, 2, 3, 2]], dtypes: ["u8", "p1"], attributes: { x: unsigned4, w: bipolar, stride: 2, groups: 2 } },
+    {
+      shapes: [
+        [2, 3, 5, 4],
+        [4, 3, 3, 3],
+      ],
+      attributes: { x: unsigned4, w: ternary, padding: 1 },
+    },
+    {
+      shapes: [
+        [2, 3, 5, 4],
+        [4, 3, 3, 3],
+      ],
+      dtypes: ["u8", "p2"],
+      attributes: { x: unsigned4, w: ternary, padding: 1 },
+    },
+    {
+      shapes: [
+        [1, 4, 6, 5],
+        [6, 2, 3, 2],
+      ],
+      dtypes: ["u8", "p1"],
+      attributes: { x: unsigned4, w: bipolar, stride: 2, groups: 2 },
+    },
   ],
 });

@@ -1,7 +1,7 @@
 import { defineOp, type Op, type Values } from "../graph/define-op.js";
 import { ArgumentError, ShapeError } from "../graph/errors.js";
 import { type Shape, sameShape } from "../graph/shape.js";
-import { completeWindow, insideRange, type Window, windowOutput, type WindowOptions } from "./convolution-geometry.js";
+import { completeWindow, insideRange, type Window, type WindowOptions, windowOutput } from "./convolution-geometry.js";
 
 export interface Conv2dOptions extends WindowOptions {
   /** Channels are cut into this many groups that do not see each other; 1 where absent. */
@@ -15,7 +15,11 @@ export interface Conv2dAttributes extends Window {
 export function completeConv2d(op: string, options: Conv2dOptions = {}): Conv2dAttributes {
   const groups = options.groups ?? 1;
   if (!Number.isInteger(groups) || groups < 1) {
-    throw new ArgumentError(`${op} can't work with groups ${groups}`, { op, want: "a whole number from 1", got: groups });
+    throw new ArgumentError(`${op} can't work with groups ${groups}`, {
+      op,
+      want: "a whole number from 1",
+      got: groups,
+    });
   }
   return { ...completeWindow(op, options), groups };
 }
@@ -121,7 +125,11 @@ export const conv2dInputGradient: Op<2, Conv2dOptions & { inputShape: Shape }> =
   shape: ([dy, w], attributes) => {
     const { inputShape } = attributes;
     if (!sameShape(conv2dShape("conv2dInputGradient", inputShape, w, attributes), dy)) {
-      throw new ShapeError({ op: "conv2dInputGradient", want: "dy as conv2d of inputShape", got: { dy, w, inputShape } });
+      throw new ShapeError({
+        op: "conv2dInputGradient",
+        want: "dy as conv2d of inputShape",
+        got: { dy, w, inputShape },
+      });
     }
     return inputShape;
   },

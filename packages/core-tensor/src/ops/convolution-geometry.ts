@@ -18,7 +18,11 @@ export interface Window {
 
 function whole(op: string, field: string, value: unknown, least: number): number {
   if (Number.isInteger(value) && (value as number) >= least && (value as number) < 2 ** 24) return value as number;
-  throw new ArgumentError(`${op} can't work with ${field} ${value}`, { op, want: `a whole number from ${least}`, got: value });
+  throw new ArgumentError(`${op} can't work with ${field} ${value}`, {
+    op,
+    want: `a whole number from ${least}`,
+    got: value,
+  });
 }
 
 function pair(op: string, field: string, value: unknown, least: number): [number, number] {
@@ -43,13 +47,22 @@ export function completeWindow(op: string, options: WindowOptions = {}): Window 
 }
 
 /** [Ho, Wo] of windows of R × S over H × W; throws where not even one fits. */
-export function windowOutput(op: string, [H, W]: Shape, [R, S]: Shape, { stride, padding, dilation }: Window): [number, number] {
+export function windowOutput(
+  op: string,
+  [H, W]: Shape,
+  [R, S]: Shape,
+  { stride, padding, dilation }: Window,
+): [number, number] {
   const along = (size: number, taps: number, before: number, after: number, step: number, spread: number) =>
     Math.floor((size + before + after - (spread * (taps - 1) + 1)) / step) + 1;
   const Ho = along(H, R, padding[0], padding[1], stride[0], dilation[0]);
   const Wo = along(W, S, padding[2], padding[3], stride[1], dilation[1]);
   if (R < 1 || S < 1 || Ho < 1 || Wo < 1) {
-    throw new ShapeError({ op, want: "a window of at least 1 × 1 that fits into the padded input", got: { input: [H, W], window: [R, S] } });
+    throw new ShapeError({
+      op,
+      want: "a window of at least 1 × 1 that fits into the padded input",
+      got: { input: [H, W], window: [R, S] },
+    });
   }
   return [Ho, Wo];
 }

@@ -29,7 +29,15 @@ export const gather: Op<2> = defineOp({
       }
     }
   },
-  examples: [{ shapes: [[5, 3], [2, 4]], dtypes: ["f32", "i32"] }],
+  examples: [
+    {
+      shapes: [
+        [5, 3],
+        [2, 4],
+      ],
+      dtypes: ["f32", "i32"],
+    },
+  ],
 });
 
 /** gather backwards: indices […], dy [indices…, …] → [rows, …], rows that were read twice added up in order. */
@@ -38,7 +46,11 @@ export const gatherGradient: Op<2, { rows: number }> = defineOp({
   arity: 2,
   shape: ([indices, dy], { rows }) => {
     if (dy.length < indices.length || indices.some((size, axis) => size !== dy[axis])) {
-      throw new ShapeError({ op: "gatherGradient", want: "dy that begins with the shape of indices", got: { indices, dy } });
+      throw new ShapeError({
+        op: "gatherGradient",
+        want: "dy that begins with the shape of indices",
+        got: { indices, dy },
+      });
     }
     return [rows, ...dy.slice(indices.length)];
   },
@@ -58,5 +70,14 @@ export const gatherGradient: Op<2, { rows: number }> = defineOp({
     }
     out.data.set(sums);
   },
-  examples: [{ shapes: [[2, 4], [2, 4, 3]], dtypes: ["i32", "f32"], attributes: { rows: 5 } }],
+  examples: [
+    {
+      shapes: [
+        [2, 4],
+        [2, 4, 3],
+      ],
+      dtypes: ["i32", "f32"],
+      attributes: { rows: 5 },
+    },
+  ],
 });

@@ -31,7 +31,9 @@ export const matmul: Op<2, MatmulOptions | undefined> = defineOp({
     transposeA
       ? matmul(b, dy, { transposeA: transposeB, transposeB: true })
       : matmul(dy, b, { transposeB: !transposeB }),
-    transposeB ? matmul(dy, a, { transposeA: true, transposeB: transposeA }) : matmul(a, dy, { transposeA: !transposeA }),
+    transposeB
+      ? matmul(dy, a, { transposeA: true, transposeB: transposeA })
+      : matmul(a, dy, { transposeA: !transposeA }),
   ],
   reference: (out, [a, b], { transposeA, transposeB }) => {
     const [M, N] = out.shape;
@@ -47,9 +49,32 @@ export const matmul: Op<2, MatmulOptions | undefined> = defineOp({
     }
   },
   examples: [
-    { shapes: [[3, 4], [4, 5]] },
-    { shapes: [[4, 3], [4, 2]], attributes: { transposeA: true } },
-    { shapes: [[3, 4], [2, 4]], attributes: { transposeB: true } },
-    { shapes: [[4, 3], [2, 4]], attributes: { transposeA: true, transposeB: true } },
+    {
+      shapes: [
+        [3, 4],
+        [4, 5],
+      ],
+    },
+    {
+      shapes: [
+        [4, 3],
+        [4, 2],
+      ],
+      attributes: { transposeA: true },
+    },
+    {
+      shapes: [
+        [3, 4],
+        [2, 4],
+      ],
+      attributes: { transposeB: true },
+    },
+    {
+      shapes: [
+        [4, 3],
+        [2, 4],
+      ],
+      attributes: { transposeA: true, transposeB: true },
+    },
   ],
 });

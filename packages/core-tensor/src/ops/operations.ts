@@ -1,5 +1,18 @@
 import type { OpDeclaration } from "../graph/define-op.js";
-import { add, divide, equal, greater, greaterEqual, less, maximum, minimum, multiply, negate, select, subtract } from "./arithmetic.js";
+import {
+  add,
+  divide,
+  equal,
+  greater,
+  greaterEqual,
+  less,
+  maximum,
+  minimum,
+  multiply,
+  negate,
+  select,
+  subtract,
+} from "./arithmetic.js";
 import { batchMoments, batchNormalise, batchNormaliseGradient, batchNormaliseGradientSums } from "./batch-norm.js";
 import { conv2dCodes, packCodes, unpackCodes } from "./codes.js";
 import { conv2d, conv2dInputGradient, conv2dWeightGradient } from "./conv2d.js";
@@ -45,5 +58,8 @@ const all = [
 
 /** Every operation by name: what a stored graph may refer to, and what tests walk through. */
 export const operations: ReadonlyMap<string, OpDeclaration> = new Map(
-  [...all.map(({ declaration }) => declaration), concatDeclaration].map((declaration) => [declaration.name, declaration]),
+  [...all.map(({ declaration }) => declaration), concatDeclaration].map((declaration) => [
+    declaration.name,
+    declaration,
+  ]),
 );

@@ -13,7 +13,8 @@ export interface PoolAttributes extends Window {
 }
 
 function completePool(op: string, options: PoolOptions): PoolAttributes {
-  if (options?.window === undefined) throw new ArgumentError(`${op} needs a window`, { op, want: "window: [height, width]" });
+  if (options?.window === undefined)
+    throw new ArgumentError(`${op} needs a window`, { op, want: "window: [height, width]" });
   const { stride: window } = completeWindow(op, { stride: options.window }); // same form and bounds as a stride
   const complete = completeWindow(op, { stride: options.stride ?? options.window, padding: options.padding });
   const { padding } = complete;
@@ -173,7 +174,11 @@ export const averagePool2dGradient: Op<1, AveragePoolOptions & { inputShape: Sha
   shape: ([dy], attributes) => {
     const { inputShape } = attributes;
     if (!sameShape(poolShape("averagePool2dGradient", inputShape, attributes), dy)) {
-      throw new ShapeError({ op: "averagePool2dGradient", want: "dy as averagePool2d of inputShape", got: { dy, inputShape } });
+      throw new ShapeError({
+        op: "averagePool2dGradient",
+        want: "dy as averagePool2d of inputShape",
+        got: { dy, inputShape },
+      });
     }
     return inputShape;
   },

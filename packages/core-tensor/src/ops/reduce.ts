@@ -59,7 +59,8 @@ export const argmax: Op<1, { axis: number }> = defineOp({
   arity: 1,
   normalise: (attributes, [x]) => ({ axis: normaliseAxis("argmax", attributes?.axis, x.length) }),
   shape: ([x], { axis }) => {
-    if (x[axis] === 0) throw new ArgumentError("argmax of an empty axis", { op: "argmax", want: "at least one element" });
+    if (x[axis] === 0)
+      throw new ArgumentError("argmax of an empty axis", { op: "argmax", want: "at least one element" });
     return x.filter((_, i) => i !== axis);
   },
   dtype: () => "i32",
@@ -76,5 +77,8 @@ export const argmax: Op<1, { axis: number }> = defineOp({
       }
     }
   },
-  examples: [{ shapes: [[3, 4]], attributes: { axis: 1 } }, { shapes: [[3, 4, 2]], attributes: { axis: 0 } }],
+  examples: [
+    { shapes: [[3, 4]], attributes: { axis: 1 } },
+    { shapes: [[3, 4, 2]], attributes: { axis: 0 } },
+  ],
 });

@@ -2,7 +2,7 @@ import { buildNode, defineOp, type Op, type OpDeclaration, type TensorLike } fro
 import type { Dtype } from "../graph/dtype.js";
 import { ArgumentError, DtypeError, ShapeError } from "../graph/errors.js";
 import { elementsOf, normaliseAxis, type Shape, stridesOf } from "../graph/shape.js";
-import { Tensor } from "../graph/tensor.js";
+import type { Tensor } from "../graph/tensor.js";
 
 /** dtype rule of operations that only move values. */
 export const sameDtype =
@@ -64,7 +64,9 @@ export const transpose: Op<1, { permutation: readonly number[] } | undefined> = 
   normalise: (attributes, [x]) => {
     const permutation: number[] = attributes?.permutation ?? x.map((_, axis) => x.length - 1 - axis);
     if (permutation.length !== x.length || [...permutation].sort((a, b) => a - b).some((axis, i) => axis !== i)) {
-      throw new ArgumentError(`transpose can't permute [${x}] by [${permutation}]`, { want: "every axis exactly once" });
+      throw new ArgumentError(`transpose can't permute [${x}] by [${permutation}]`, {
+        want: "every axis exactly once",
+      });
     }
     return { permutation };
   },
@@ -149,7 +151,11 @@ export const zeroPad: Op<1, { before: readonly number[]; after: readonly number[
   name: "zeroPad",
   arity: 1,
   shape: ([x], { before, after }) => {
-    if (before.length !== x.length || after.length !== x.length || [...before, ...after].some((n: number) => !(n >= 0))) {
+    if (
+      before.length !== x.length ||
+      after.length !== x.length ||
+      [...before, ...after].some((n: number) => !(n >= 0))
+    ) {
       throw new ShapeError({ op: "zeroPad", want: "before and after ≥ 0 for every axis", got: { x, before, after } });
     }
     return x.map((size, axis) => size + before[axis] + after[axis]);
@@ -175,7 +181,11 @@ export const concatDeclaration: OpDeclaration = {
     const [first] = shapes;
     const fits = (x: Shape) => x.length === first.length && x.every((size, i) => i === axis || size === first[i]);
     if (!shapes.every(fits)) {
-      throw new ShapeError({ op: "concat", want: `equal sizes but along axis ${axis}`, got: { shapes: shapes.map(String) } });
+      throw new ShapeError({
+        op: "concat",
+        want: `equal sizes but along axis ${axis}`,
+        got: { shapes: shapes.map(String) },
+      });
     }
     return first.map((size, i) => (i === axis ? shapes.reduce((sum, x) => sum + x[axis], 0) : size));
   },
@@ -199,8 +209,20 @@ export const concatDeclaration: OpDeclaration = {
     }
   },
   examples: [
-    { shapes: [[2, 3], [2, 1]], attributes: { axis: 1 } },
-    { shapes: [[2, 3], [1, 3]], attributes: { axis: 0 } },
+    {
+      shapes: [
+        [2, 3],
+        [2, 1],
+      ],
+      attributes: { axis: 1 },
+    },
+    {
+      shapes: [
+        [2, 3],
+        [1, 3],
+      ],
+      attributes: { axis: 0 },
+    },
   ],
 };
 

@@ -1,15 +1,16 @@
 import { defineOp, type Op, type Values } from "../graph/define-op.js";
-import { DtypeError, ShapeError } from "../graph/errors.js";
 import type { Dtype } from "../graph/dtype.js";
+import { DtypeError, ShapeError } from "../graph/errors.js";
 import type { Shape } from "../graph/shape.js";
-import { multiply, subtract } from "./arithmetic.js";
-import { exp } from "./unary.js";
-import { reshape } from "./shape-ops.js";
 import { constantOf } from "../graph/sources.js";
+import { multiply, subtract } from "./arithmetic.js";
+import { reshape } from "./shape-ops.js";
 import { broadcastTo, sum } from "./sum.js";
+import { exp } from "./unary.js";
 
 function rows(op: string, [x]: readonly Shape[]): Shape {
-  if (x.length < 1 || x[x.length - 1] === 0) throw new ShapeError({ op, want: "a last axis that is not empty", got: { x } });
+  if (x.length < 1 || x[x.length - 1] === 0)
+    throw new ShapeError({ op, want: "a last axis that is not empty", got: { x } });
   return x;
 }
 
@@ -111,7 +112,9 @@ export const crossEntropyGradient: Op<3> = defineOp({
     return [
       multiply(column, multiply(probabilities, subtract(dz, inner))),
       null,
-      sum(multiply(dz, crossEntropyGradient(logits, labels, broadcastTo(constantOf(1), { shape: dy.shape }))), { axes: [1] }),
+      sum(multiply(dz, crossEntropyGradient(logits, labels, broadcastTo(constantOf(1), { shape: dy.shape }))), {
+        axes: [1],
+      }),
     ];
   },
   reference: (out, [logits, labels, dy]) => {

@@ -99,6 +99,8 @@ export const broadcastTo: Op<1, { shape: Shape }> = defineOp({
 export function sumTo(dy: Tensor, shape: Shape): Tensor {
   if (sameShape(dy.shape, shape)) return dy;
   const extra = dy.shape.length - shape.length;
-  const axes = dy.shape.map((_, axis) => axis).filter((axis) => axis < extra || (shape[axis - extra] === 1 && dy.shape[axis] !== 1));
+  const axes = dy.shape
+    .map((_, axis) => axis)
+    .filter((axis) => axis < extra || (shape[axis - extra] === 1 && dy.shape[axis] !== 1));
   return reshape(sum(dy, { axes }), { shape });
 }

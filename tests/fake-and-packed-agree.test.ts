@@ -28,7 +28,11 @@ function numbers(seed: number): () => number {
 function images(batch: number, shape: readonly number[]): HostTensor {
   const random = numbers(5);
   const elements = batch * shape.reduce((product, size) => product * size, 1);
-  return { dtype: "f32", shape: [batch, ...shape], data: Float32Array.from({ length: elements }, () => 3 * random() - 1) };
+  return {
+    dtype: "f32",
+    shape: [batch, ...shape],
+    data: Float32Array.from({ length: elements }, () => 3 * random() - 1),
+  };
 }
 
 /** Running statistics and affine parameters as training would leave them: no two channels alike, some γ negative or 0. */
@@ -38,7 +42,8 @@ async function disturbBatchNorm(model: Model, engine: Engine): Promise<void> {
     if (variable.shape.length !== 1) continue;
     const isVariance = /variance/i.test(variable.name);
     const isGamma = /gamma/i.test(variable.name);
-    const draw = (_: number, i: number) => (isVariance ? 0.2 + random() : isGamma && i === 0 ? 0 : 1.5 * random() - 0.5);
+    const draw = (_: number, i: number) =>
+      isVariance ? 0.2 + random() : isGamma && i === 0 ? 0 : 1.5 * random() - 0.5;
     const data = Float32Array.from({ length: variable.shape[0] }, (_, i) => draw(0, i));
     await engine.write(variable, { dtype: "f32", shape: variable.shape, data });
   }
@@ -46,7 +51,10 @@ async function disturbBatchNorm(model: Model, engine: Engine): Promise<void> {
 
 const cases = ["resnet8", "simple-cnn", "mlp"].flatMap((model) =>
   [
-    ...["w1a1", "w2a2", "w1a2", "w3a5", "w4a4", "w8a8", "w2a32", "w32a2"].map((precision) => ({ scheme: "wrpn", precision })),
+    ...["w1a1", "w2a2", "w1a2", "w3a5", "w4a4", "w8a8", "w2a32", "w32a2"].map((precision) => ({
+      scheme: "wrpn",
+      precision,
+    })),
     ...["w2a2", "w4a8"].map((precision) => ({ scheme: "uniform", precision })),
   ].map((each) => ({ model, ...each })),
 );

@@ -1,7 +1,7 @@
-import { BackendError } from "../graph/errors.js";
 import { JsBackend } from "../backends/js/js-backend.js";
-import type { Tensor } from "../graph/tensor.js";
 import type { HostTensor } from "../graph/dtype.js";
+import { BackendError } from "../graph/errors.js";
+import type { Tensor } from "../graph/tensor.js";
 import { Engine, type EngineOptions } from "./engine.js";
 
 export interface CreateEngineOptions extends EngineOptions {

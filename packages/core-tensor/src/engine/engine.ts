@@ -87,12 +87,27 @@ export class Engine {
   async evaluate(tensors: readonly Tensor[]): Promise<HostTensor[]> {
     const entries = tensors.map((tensor, i) => [`${i}`, tensor] as const);
     const results = await this.enqueue(async () => {
+      const shared = new Set(this.constants.keys());
       const step = this.prepare(() => Object.fromEntries(entries), {});
       const values = await this.run(step, {});
-      for (const { place, bytes } of step.program.computedOnce) this.backend.free(place.offset, bytes);
+      this.discard(step, shared);
       return values;
     });
     return entries.map(([name]) => results[name]);
+  }
+
+  /** Forgets a program and everything that was placed for it; the `shared` constants serve others. */
+  private discard({ program, loaded }: Prepared, shared: ReadonlySet<HostArray>): void {
+    loaded.dispose();
+    for (const { buffer, data } of program.constants) {
+      if (!shared.has(data) && this.constants.delete(data)) this.release(buffer);
+    }
+    for (const buffer of program.computedOnce) this.release(buffer);
+  }
+
+  private release({ place, bytes }: PlannedBuffer): void {
+    this.backend.free(place.offset, bytes);
+    this.residentBytes -= bytes;
   }
 
   /** The value of a variable on this engine. */
@@ -155,7 +170,12 @@ export class Engine {
     this.checkMemory(program, values);
     this.place(program);
     const names = Object.keys(result);
-    return { program, names, loaded: this.backend.load(program, this.scratch.offset), scratchOffset: this.scratch.offset };
+    return {
+      program,
+      names,
+      loaded: this.backend.load(program, this.scratch.offset),
+      scratchOffset: this.scratch.offset,
+    };
   }
 
   private checkMemory(program: Program, values: HostTensors): void {
@@ -163,7 +183,10 @@ export class Engine {
     const resident =
       this.residentBytes +
       fresh.reduce((sum, { dtype, shape }) => sum + this.backend.bytesOf(dtype, elementsOf(shape)), 0) +
-      [...program.constants.map(({ buffer }) => buffer), ...program.computedOnce].reduce((sum, { bytes }) => sum + bytes, 0);
+      [...program.constants.map(({ buffer }) => buffer), ...program.computedOnce].reduce(
+        (sum, { bytes }) => sum + bytes,
+        0,
+      );
     const bytes = resident + Math.max(program.scratchBytes, this.scratch.bytes);
     if (bytes <= this.memoryLimit) return;
     const batch = fittingBatch(values, program.scratchBytes, this.memoryLimit - resident);
@@ -211,13 +234,17 @@ export class Engine {
 
   private async run(step: Prepared, values: HostTensors): Promise<HostTensors> {
     if (step.scratchOffset !== this.scratch.offset) {
-      step.loaded = this.backend.load(step.program, this.scratch.offset); // a larger program has moved the scratch area
+      step.loaded.dispose(); // a larger program has moved the scratch area
+      step.loaded = this.backend.load(step.program, this.scratch.offset);
       step.scratchOffset = this.scratch.offset;
     }
-    for (const [name, buffer] of step.program.inputs) this.writeAt(this.absolute(buffer), values[name].data, buffer.dtype);
+    for (const [name, buffer] of step.program.inputs)
+      this.writeAt(this.absolute(buffer), values[name].data, buffer.dtype);
     await step.loaded.run();
     if (step.program.assignments.length > 0) await this.commit(step);
-    const results = step.program.outputs.map((buffer) => this.readAt(this.absolute(buffer), buffer.shape, buffer.dtype));
+    const results = step.program.outputs.map((buffer) =>
+      this.readAt(this.absolute(buffer), buffer.shape, buffer.dtype),
+    );
     return Object.fromEntries(step.names.map((name, i) => [name, results[i]]));
   }
 
@@ -225,7 +252,9 @@ export class Engine {
     const bad = await loaded.commit();
     if (bad < 0) return;
     const assignment = program.assignments[bad];
-    const what = assignment ? `the new "${assignment.variable.name}"` : `the result "${names[bad - program.assignments.length]}"`;
+    const what = assignment
+      ? `the new "${assignment.variable.name}"`
+      : `the result "${names[bad - program.assignments.length]}"`;
     throw new NonFiniteError(`${what} is NaN or infinite; nothing was written`, {
       layer: assignment?.layer || undefined,
       want: "finite values",
@@ -252,7 +281,11 @@ export class Engine {
   private readAt(offset: number, shape: Shape, dtype: Dtype): HostTensor {
     const bytes = this.backend.read(offset, this.backend.bytesOf(dtype, elementsOf(shape)));
     if (dtype === "f32") {
-      return { dtype, shape, data: this.storesFloat64 ? new Float64Array(bytes.buffer) : new Float32Array(bytes.buffer) };
+      return {
+        dtype,
+        shape,
+        data: this.storesFloat64 ? new Float64Array(bytes.buffer) : new Float32Array(bytes.buffer),
+      };
     }
     return { dtype, shape, data: dtype === "i32" ? new Int32Array(bytes.buffer) : bytes };
   }

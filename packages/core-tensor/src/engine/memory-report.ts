@@ -13,7 +13,11 @@ export function describeLargestLayers({ calls }: Program): string {
 }
 
 /** The batch with which scratch would fit, taking it as proportional; undefined where the inputs have no common batch. */
-export function fittingBatch(inputs: Record<string, HostTensor>, scratchBytes: number, available: number): number | undefined {
+export function fittingBatch(
+  inputs: Record<string, HostTensor>,
+  scratchBytes: number,
+  available: number,
+): number | undefined {
   const batches = new Set(Object.values(inputs).map(({ shape }) => shape[0]));
   const [batch] = batches;
   const fitting = Math.floor((batch * available) / scratchBytes);

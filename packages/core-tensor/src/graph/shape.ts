@@ -55,7 +55,11 @@ export function broadcastShapes(op: string, shapes: readonly Shape[]): Shape {
 /** A whole axis in 0 … rank − 1; negative counts from the end. */
 export function normaliseAxis(op: string, axis: number, rank: number): number {
   if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
-    throw new ArgumentError(`${op} has no axis ${axis}`, { op, want: `an axis from ${-rank} to ${rank - 1}`, got: axis });
+    throw new ArgumentError(`${op} has no axis ${axis}`, {
+      op,
+      want: `an axis from ${-rank} to ${rank - 1}`,
+      got: axis,
+    });
   }
   return axis < 0 ? axis + rank : axis;
 }

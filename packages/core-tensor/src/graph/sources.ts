@@ -1,5 +1,5 @@
-import { bytesOf, type Dtype, type HostTensor, isPacked } from "./dtype.js";
 import type { OpDeclaration } from "./define-op.js";
+import { bytesOf, type Dtype, type HostTensor, isPacked } from "./dtype.js";
 import { ArgumentError, ShapeError } from "./errors.js";
 import { checkShape, elementsOf, type Shape } from "./shape.js";
 import { currentLayer, Tensor } from "./tensor.js";
@@ -39,7 +39,10 @@ export function checkHostTensor(what: string, value: HostTensor): void {
   const kinds = arrayKinds[value.dtype] ?? ["Uint8Array"];
   const name = Object.prototype.toString.call(value.data).slice(8, -1);
   if (!kinds.includes(name)) {
-    throw new ArgumentError(`${what} of dtype ${value.dtype} can't hold ${name}`, { want: kinds.join(" or "), got: name });
+    throw new ArgumentError(`${what} of dtype ${value.dtype} can't hold ${name}`, {
+      want: kinds.join(" or "),
+      got: name,
+    });
   }
   const elements = elementsOf(value.shape);
   const length = isPacked(value.dtype) ? bytesOf(value.dtype, elements) : elements;

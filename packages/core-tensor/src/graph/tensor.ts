@@ -1,5 +1,5 @@
-import type { Dtype } from "./dtype.js";
 import type { OpDeclaration } from "./define-op.js";
+import type { Dtype } from "./dtype.js";
 import type { Shape } from "./shape.js";
 
 /** What an operation was told beside its inputs: stride, axes, a constant's data. Plain values only. */

@@ -1,7 +1,7 @@
 import type { Dtype, HostArray, HostTensor } from "./dtype.js";
 import { GraphError } from "./errors.js";
-import { checkHostTensor, variableSource } from "./sources.js";
 import type { Shape } from "./shape.js";
+import { checkHostTensor, variableSource } from "./sources.js";
 import { Tensor } from "./tensor.js";
 
 export interface VariableOptions {

@@ -16,6 +16,8 @@ export interface LoadedProgram {
   run(): Promise<void>;
   /** The first of the watched buffers that holds NaN or Inf, −1 if none; then, if none, copies the assignments. */
   commit(): Promise<number>;
+  /** Gives back what binding took; the program is not run again. */
+  dispose(): void;
 }
 
 /**

@@ -14,7 +14,11 @@ export interface Group {
 }
 
 /** The call of a group; its attributes are a FusedElementwise. Backends that fuse have a kernel of this name. */
-export const fusedElementwise: OpDeclaration = { name: "fusedElementwise", shape: (_, { shape }) => shape, examples: [] };
+export const fusedElementwise: OpDeclaration = {
+  name: "fusedElementwise",
+  shape: (_, { shape }) => shape,
+  examples: [],
+};
 
 /** A pass keeps one block of each value in fast memory: more values than this and the blocks do not fit any more. */
 const MAX_VALUES = 20;

@@ -1,5 +1,5 @@
-import { topologicalOrder } from "../graph/order.js";
 import { buildNode } from "../graph/define-op.js";
+import { topologicalOrder } from "../graph/order.js";
 import type { Tensor } from "../graph/tensor.js";
 
 /** JSON would write NaN and both infinities as null, and −0 as 0. */

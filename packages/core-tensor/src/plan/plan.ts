@@ -1,11 +1,11 @@
-import { topologicalOrder } from "../graph/order.js";
 import type { HostArray } from "../graph/dtype.js";
+import { topologicalOrder } from "../graph/order.js";
 import { elementsOf, sameShape } from "../graph/shape.js";
 import type { Tensor } from "../graph/tensor.js";
 import type { Variable } from "../graph/variable.js";
 import { copy } from "../ops/unary.js";
 import type { Backend } from "./backend.js";
-import { fuseElementwise, fusedElementwise, type Group } from "./fuse-elementwise.js";
+import { fusedElementwise, fuseElementwise, type Group } from "./fuse-elementwise.js";
 import { mergeEqual } from "./merge-equal.js";
 import { type Lifetime, placeBuffers } from "./place-buffers.js";
 import { type Buffer, type Call, type FusedElementwise, PlannedBuffer, type Program } from "./program.js";
@@ -119,7 +119,12 @@ class Planner {
   }
 
   private make(node: Tensor, region: Buffer["region"]): PlannedBuffer {
-    const buffer = new PlannedBuffer(node.shape, node.dtype, this.backend.bytesOf(node.dtype, elementsOf(node.shape)), region);
+    const buffer = new PlannedBuffer(
+      node.shape,
+      node.dtype,
+      this.backend.bytesOf(node.dtype, elementsOf(node.shape)),
+      region,
+    );
     this.buffers.set(node, buffer);
     return buffer;
   }
@@ -139,7 +144,8 @@ class Planner {
 
   private placeSource(node: Tensor): void {
     if (node.op.name === "variable") this.variableBuffer(node.attributes.variable);
-    if (node.op.name === "constant") this.constants.push({ buffer: this.make(node, "resident"), data: node.attributes.data });
+    if (node.op.name === "constant")
+      this.constants.push({ buffer: this.make(node, "resident"), data: node.attributes.data });
   }
 
   private findLastUses(merged: readonly Tensor[]): Map<Tensor, number> {
@@ -176,7 +182,8 @@ class Planner {
       this.computedOnce.push(buffer);
       return buffer;
     }
-    const dying = task.op === fusedElementwise && task.inputs.find((input) => this.endsHere(input, node, index, lastUse));
+    const dying =
+      task.op === fusedElementwise && task.inputs.find((input) => this.endsHere(input, node, index, lastUse));
     if (!dying) return this.scratch(node, index, lastUse);
     const from = this.buffers.get(storageNode(dying)) as PlannedBuffer;
     const lifetime = this.lifetimes.get(from) as Lifetime;

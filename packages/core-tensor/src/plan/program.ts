@@ -1,5 +1,5 @@
-import type { Dtype, HostArray } from "../graph/dtype.js";
 import type { OpDeclaration } from "../graph/define-op.js";
+import type { Dtype, HostArray } from "../graph/dtype.js";
 import type { Shape } from "../graph/shape.js";
 import type { Attributes } from "../graph/tensor.js";
 import type { Variable } from "../graph/variable.js";
@@ -76,7 +76,12 @@ export interface Program {
   /** Results of calls that run once; the engine places them. */
   readonly computedOnce: readonly PlannedBuffer[];
   /** Copies of the last phase: computed value → variable. */
-  readonly assignments: readonly { readonly variable: Variable; readonly from: Buffer; readonly to: Buffer; readonly layer: string }[];
+  readonly assignments: readonly {
+    readonly variable: Variable;
+    readonly from: Buffer;
+    readonly to: Buffer;
+    readonly layer: string;
+  }[];
   readonly calls: readonly Call[];
   readonly scratchBytes: number;
 }

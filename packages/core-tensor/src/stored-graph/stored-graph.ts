@@ -86,7 +86,10 @@ export function restoreGraph(
       fail(index, `the graph can't be built: ${reason}`, cause);
     }
   });
-  const outputs = mapValues(graph.outputs ?? {}, (index) => built[index] ?? fail(undefined, `output ${index} is no node`));
+  const outputs = mapValues(
+    graph.outputs ?? {},
+    (index) => built[index] ?? fail(undefined, `output ${index} is no node`),
+  );
   return { inputs, outputs };
 }
 
@@ -96,10 +99,15 @@ interface Restoring {
   readonly batch: number;
 }
 
-function restoreNode(node: Record<string, unknown>, built: readonly Tensor[], { inputs, tensors, batch }: Restoring): Tensor {
+function restoreNode(
+  node: Record<string, unknown>,
+  built: readonly Tensor[],
+  { inputs, tensors, batch }: Restoring,
+): Tensor {
   if (node.op === "input") {
     const name = String(node.name);
-    if (inputs.has(name) || !Array.isArray(node.shape) || node.shape.length === 0) throw new FileFormatError("bad input");
+    if (inputs.has(name) || !Array.isArray(node.shape) || node.shape.length === 0)
+      throw new FileFormatError("bad input");
     const placeholder = input(name, [batch, ...node.shape.slice(1)], node.dtype as Dtype);
     bytesOf(placeholder.dtype, 1);
     inputs.set(name, placeholder);

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import {
   add,
   assign,
+  constantOf,
   createEngine,
   type Engine,
   grad,
@@ -18,7 +19,11 @@ import {
   type Tensor,
 } from "../../src/index.js";
 
-const f32 = (shape: number[], values: number[]): HostTensor => ({ dtype: "f32", shape, data: Float32Array.from(values) });
+const f32 = (shape: number[], values: number[]): HostTensor => ({
+  dtype: "f32",
+  shape,
+  data: Float32Array.from(values),
+});
 const engines: Engine[] = [];
 async function make(backend: "js" | "wasm", memoryLimit?: number): Promise<Engine> {
   const engine = await createEngine({ backend, threads: 1, memoryLimit });
@@ -95,7 +100,23 @@ describe.each(["js", "wasm"] as const)("an engine on %s", (backend) => {
   it("refuses a plan over the limit and tells the batch that would fit", async () => {
     const engine = await make(backend, 1_000_000);
     const f = engine.compile(({ x }: Record<string, Tensor>) => ({ y: matmul(x, matmul(x, x, { transposeA: true })) }));
-    await expect(f({ x: f32([2000, 100], new Array(200_000).fill(1)) })).rejects.toThrow(/may take 1000000[\s\S]*a batch of \d+ would fit/);
+    await expect(f({ x: f32([2000, 100], new Array(200_000).fill(1)) })).rejects.toThrow(
+      /may take 1000000[\s\S]*a batch of \d+ would fit/,
+    );
+  });
+
+  it("keeps nothing of what it evaluates once", async () => {
+    const engine = await make(backend);
+    const a = parameter("a", [1000], new Float32Array(1000).fill(2));
+    const once = async (value: number) => {
+      const values = constantOf(f32([1000], new Array(1000).fill(value)));
+      const [result] = await engine.evaluate([multiply(add(values, values), a)]);
+      return result.data[999];
+    };
+    expect(await once(1)).toBe(4);
+    const before = engine.memory();
+    for (let i = 2; i < 50; i++) expect(await once(i)).toBe(4 * i);
+    expect(engine.memory()).toEqual(before);
   });
 
   it("refuses inputs that lie about their shape", async () => {

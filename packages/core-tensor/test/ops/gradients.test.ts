@@ -1,5 +1,16 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { batchMoments, batchNormalise, buildNode, createEngine, grad, type HostTensor, multiply, operations, sum, type Tensor } from "../../src/index.js";
+import {
+  batchMoments,
+  batchNormalise,
+  buildNode,
+  createEngine,
+  grad,
+  type HostTensor,
+  multiply,
+  operations,
+  sum,
+  type Tensor,
+} from "../../src/index.js";
 import { randomNumbers, randomTensor } from "../oracles/random-values.js";
 
 const engine = await createEngine({ backend: "js", float: "f64" });
@@ -18,7 +29,10 @@ async function checkGradient(build: Build, inputs: Record<string, HostTensor>, s
   const loss = (tensors: Record<string, Tensor>) => sum(multiply(build(tensors), tensors.weights));
   const value = engine.compile((tensors) => ({ loss: loss(tensors) }));
   const gradient = engine.compile((tensors) => {
-    const gradients = grad(loss(tensors), named.map(([name]) => tensors[name]));
+    const gradients = grad(
+      loss(tensors),
+      named.map(([name]) => tensors[name]),
+    );
     return Object.fromEntries(gradients.map((each, i) => [named[i][0], each]));
   });
   const analytic = await gradient({ ...inputs, weights });
@@ -39,7 +53,9 @@ async function checkGradient(build: Build, inputs: Record<string, HostTensor>, s
 }
 
 const differentiable = [...operations.values()].filter((op) => op.gradient && !op.isStraightThrough);
-const cases = differentiable.flatMap((op) => op.examples.map((example, i) => ({ name: `${op.name} ${i}`, op, example })));
+const cases = differentiable.flatMap((op) =>
+  op.examples.map((example, i) => ({ name: `${op.name} ${i}`, op, example })),
+);
 
 describe("gradients against finite differences in float64", () => {
   it.each(cases)("$name", async ({ op, example }) => {
@@ -51,7 +67,12 @@ describe("gradients against finite differences in float64", () => {
       }),
     );
     const names = Object.keys(inputs);
-    const build: Build = (tensors) => buildNode(op, names.map((name) => tensors[name]), example.attributes);
+    const build: Build = (tensors) =>
+      buildNode(
+        op,
+        names.map((name) => tensors[name]),
+        example.attributes,
+      );
     const { y } = await engine.compile((tensors) => ({ y: build(tensors) }))(inputs);
     if (y.dtype !== "f32") return; // whole numbers: no slope to check, and grad() refuses them
     await checkGradient(build, inputs, 11);
@@ -64,7 +85,11 @@ describe("gradients against finite differences in float64", () => {
       gamma: randomTensor(random, [3]),
       beta: randomTensor(random, [3]),
     };
-    return checkGradient(({ x, gamma, beta }) => batchNormalise(x, batchMoments(x), gamma, beta, { epsilon: 0.1 }), inputs, 5);
+    return checkGradient(
+      ({ x, gamma, beta }) => batchNormalise(x, batchMoments(x), gamma, beta, { epsilon: 0.1 }),
+      inputs,
+      5,
+    );
   });
 
   it("the gradient of a gradient: d²/dx² of Σ w · tanh(x)³ through every rule on the way", () => {

@@ -1,6 +1,17 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { bytesOf, createEngine, buildNode, type HostTensor, isPacked, LowbitError, operations, type OpDeclaration, type OpExample, type Tensor } from "../../src/index.js";
-import { input } from "../../src/index.js";
+import {
+  buildNode,
+  bytesOf,
+  createEngine,
+  type HostTensor,
+  input,
+  isPacked,
+  LowbitError,
+  type OpDeclaration,
+  type OpExample,
+  operations,
+  type Tensor,
+} from "../../src/index.js";
 import { randomNumbers } from "../oracles/random-values.js";
 
 // Goal G10: whatever an operation is given, it answers as the reference does, or refuses with a typed error before it
@@ -13,7 +24,21 @@ afterAll(() => Promise.all([js.close(), wasm.close()]));
 const LARGEST_RUN = 20_000; // elements: larger results are built, which is what may fail, but not computed
 
 const nastyNumbers = [-1, 0, 1.5, 1e9, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY, "1", null, undefined, {}, []];
-const nastyShapes: number[][] = [[], [0], [1], [0, 3], [2, 0, 3, 3], [1, 1, 1, 1], [5], [2, 3], [3, 2, 2], [2, 2, 2, 2, 2], [2 ** 27, 2 ** 27], [-1], [1.5]];
+const nastyShapes: number[][] = [
+  [],
+  [0],
+  [1],
+  [0, 3],
+  [2, 0, 3, 3],
+  [1, 1, 1, 1],
+  [5],
+  [2, 3],
+  [3, 2, 2],
+  [2, 2, 2, 2, 2],
+  [2 ** 27, 2 ** 27],
+  [-1],
+  [1.5],
+];
 const nastyValues = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0, 0, 1e-40, 3.4e38, -3.4e38, 1];
 
 /** The attributes with one number somewhere in them replaced. */
@@ -35,7 +60,8 @@ function* cases({ examples: [example] }: OpDeclaration): Generator<OpExample> {
   if (!example) return;
   for (const attributes of [...spoil(example.attributes), undefined, null, 7, {}]) yield { ...example, attributes };
   for (let i = 0; i < example.shapes.length; i++) {
-    for (const shape of nastyShapes) yield { ...example, shapes: example.shapes.map((each, j) => (i === j ? shape : each)) };
+    for (const shape of nastyShapes)
+      yield { ...example, shapes: example.shapes.map((each, j) => (i === j ? shape : each)) };
     for (const dtype of ["f32", "i32", "u8", "bool", "p3"] as const) {
       const dtypes = example.shapes.map((_, j) => (i === j ? dtype : (example.dtypes?.[j] ?? "f32")));
       yield { ...example, dtypes };
@@ -55,14 +81,19 @@ function nastyTensor(random: () => number, { shape, dtype }: Tensor, largest: nu
     return Number.isFinite(value) ? Math.max(-largest, Math.min(largest, value)) : value;
   };
   if (dtype === "f32") return { dtype, shape, data: Float32Array.from({ length: elements }, pick) };
-  if (dtype === "i32") return { dtype, shape, data: Int32Array.from({ length: elements }, () => (random() < 0.2 ? -(2 ** 31) : 1)) };
+  if (dtype === "i32")
+    return { dtype, shape, data: Int32Array.from({ length: elements }, () => (random() < 0.2 ? -(2 ** 31) : 1)) };
   return { dtype, shape, data: new Uint8Array(isPacked(dtype) ? bytesOf(dtype, elements) : elements).fill(1) };
 }
 
 const sizeOf = (tensor: Tensor) => tensor.shape.reduce((product, size) => product * size, 1);
 
 /** Runs one case; tells what happened, throws what should not have. */
-async function survive(op: OpDeclaration, example: OpExample, random: () => number): Promise<"refused" | "agrees" | "large"> {
+async function survive(
+  op: OpDeclaration,
+  example: OpExample,
+  random: () => number,
+): Promise<"refused" | "agrees" | "large"> {
   let node: Tensor;
   try {
     const inputs = example.shapes.map((shape, i) => input(`x${i}`, shape, example.dtypes?.[i] ?? "f32"));
@@ -72,16 +103,22 @@ async function survive(op: OpDeclaration, example: OpExample, random: () => numb
     throw error;
   }
   if ([node, ...node.inputs].some((tensor) => sizeOf(tensor) > LARGEST_RUN)) return "large";
-  const values = Object.fromEntries(node.inputs.map((tensor, i) => [`x${i}`, nastyTensor(random, tensor, largestFor(op))]));
+  const values = Object.fromEntries(
+    node.inputs.map((tensor, i) => [`x${i}`, nastyTensor(random, tensor, largestFor(op))]),
+  );
   const build = (tensors: Record<string, Tensor>) => ({ y: buildNode(op, Object.values(tensors), example.attributes) });
   const [a, b] = [await js.compile(build)(values), await wasm.compile(build)(values)];
   expect(b.y.shape).toEqual(a.y.shape);
   a.y.data.forEach((value, i) => {
     const other = b.y.data[i];
-    const close = Object.is(value, other) || value === other || Math.abs(value - other) <= 1e-4 * Math.max(1, Math.abs(value));
+    const close =
+      Object.is(value, other) || value === other || Math.abs(value - other) <= 1e-4 * Math.max(1, Math.abs(value));
     const overflowed = !Number.isFinite(value) && !Number.isFinite(other); // sums in float32 may overflow on the way
     const nearLargest = Math.abs(value) > 1e37 || Math.abs(other) > 1e37;
-    expect(close || overflowed || nearLargest, `${op.name} ${JSON.stringify(example)} at ${i}: ${value} and ${other}`).toBe(true);
+    expect(
+      close || overflowed || nearLargest,
+      `${op.name} ${JSON.stringify(example)} at ${i}: ${value} and ${other}`,
+    ).toBe(true);
   });
   return "agrees";
 }

@@ -15,7 +15,11 @@ export function randomNumbers(seed: number): () => number {
 export function randomTensor(
   random: () => number,
   shape: readonly number[],
-  { dtype = "f32", range = [-2, 2], kinks = [] }: { dtype?: Dtype; range?: readonly [number, number]; kinks?: readonly number[] } = {},
+  {
+    dtype = "f32",
+    range = [-2, 2],
+    kinks = [],
+  }: { dtype?: Dtype; range?: readonly [number, number]; kinks?: readonly number[] } = {},
 ): HostTensor {
   const elements = shape.reduce((product, size) => product * size, 1);
   const draw = (): number => {

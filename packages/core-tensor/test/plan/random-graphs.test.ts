@@ -69,7 +69,10 @@ function build(steps: readonly Step[], sources: readonly Tensor[]): Tensor[] {
   return made;
 }
 
-const steps = fc.array(fc.record({ kind: fc.nat(30), a: fc.nat(60), b: fc.nat(60), c: fc.nat(60) }), { minLength: 1, maxLength: 25 });
+const steps = fc.array(fc.record({ kind: fc.nat(30), a: fc.nat(60), b: fc.nat(60), c: fc.nat(60) }), {
+  minLength: 1,
+  maxLength: 25,
+});
 
 describe("planned programs", () => {
   it("equal the reference, whatever is merged, fused or overwritten", () =>
@@ -95,7 +98,9 @@ describe("planned programs", () => {
           });
           const twice = [await program(inputs), await program(inputs)];
           const plain = twice.flatMap((each) => Object.values(each).map(({ data }) => Array.from(data, (v) => v + 0)));
-          const kept = [await engine.read(state), await engine.read(other)].map(({ data }) => Array.from(data, (v) => v + 0));
+          const kept = [await engine.read(state), await engine.read(other)].map(({ data }) =>
+            Array.from(data, (v) => v + 0),
+          );
           results.push([...plain, ...kept]);
         }
         for (const result of results.slice(1)) expect(result).toEqual(results[0]);

@@ -1,5 +1,5 @@
-import { bytesOf, type Dtype, type HostArray, isPacked } from "../../graph/dtype.js";
 import type { Values } from "../../graph/define-op.js";
+import { bytesOf, type Dtype, type HostArray, isPacked } from "../../graph/dtype.js";
 import { elementsOf } from "../../graph/shape.js";
 import type { Backend, LoadedProgram } from "../../plan/backend.js";
 import type { Buffer, Call, Program } from "../../plan/program.js";
@@ -94,7 +94,10 @@ class JsProgram implements LoadedProgram {
     private readonly memory: () => ArrayBuffer,
     private readonly float: "f32" | "f64",
   ) {
-    this.choices = program.calls.map(({ op }) => ({ kernel: `${op.name}-js`, reason: "the reference of the operation" }));
+    this.choices = program.calls.map(({ op }) => ({
+      kernel: `${op.name}-js`,
+      reason: "the reference of the operation",
+    }));
   }
 
   async run(): Promise<void> {
@@ -118,6 +121,11 @@ class JsProgram implements LoadedProgram {
     if (bad >= 0) return bad;
     for (const { from, to } of this.program.assignments) this.view(to).data.set(this.view(from).data);
     return -1;
+  }
+
+  dispose(): void {
+    this.bound = [];
+    this.boundTo = undefined;
   }
 
   private bind(): void {

@@ -85,6 +85,10 @@ export class WasmProgram implements LoadedProgram {
     return -1;
   }
 
+  dispose(): void {
+    for (const { offset, bytes } of this.held.splice(0)) this.host.memory.free(offset, bytes);
+  }
+
   private async runSegments(segments: readonly Segment[]): Promise<void> {
     for (const segment of segments) {
       if (segment.kind === "kernels") await this.host.runKernels(segment);

@@ -1,7 +1,7 @@
 import { GraphError } from "../graph/errors.js";
 import { topologicalOrder } from "../graph/order.js";
 import { constantOf } from "../graph/sources.js";
-import type { Tensor } from "../graph/tensor.js";
+import { inLayer, type Tensor } from "../graph/tensor.js";
 import { Variable } from "../graph/variable.js";
 import { add } from "../ops/arithmetic.js";
 import { broadcastTo } from "../ops/sum.js";
@@ -38,7 +38,8 @@ export function grad(loss: Tensor, targets: readonly (Tensor | Variable)[]): Ten
         hint: "stopGradient(x) where none should flow",
       });
     }
-    const parts = node.op.gradient(dy, node.inputs, { output: node, attributes: node.attributes });
+    const { gradient } = node.op;
+    const parts = inLayer(node.layer, () => gradient(dy, node.inputs, { output: node, attributes: node.attributes }));
     node.inputs.forEach((input, i) => {
       const part = parts[i];
       if (!part || !leadsToTarget.has(input)) return;

@@ -40,5 +40,5 @@ export function inLayer<T>(name: string, build: () => T): T {
 }
 
 export function currentLayer(): string {
-  return layerPath.join(".");
+  return layerPath.filter((name) => name !== "").join(".");
 }

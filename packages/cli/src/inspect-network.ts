@@ -55,7 +55,7 @@ export async function inspectNetwork(
   const { name, inputShape, quantization } = model;
   const shape = [1, ...inputShape];
   const output = model.forward(input("images", shape), { training: false });
-  const nodes = topologicalOrder([output]).filter(({ op, layer }) => weightedOperations.has(op.name) && layer !== "");
+  const nodes = topologicalOrder([output]).filter(({ op }) => weightedOperations.has(op.name));
   const logitsOf = compileForward(engine, model);
   const pixels = shape.reduce((product, size) => product * size, 1);
   await logitsOf({ images: { dtype: "f32", shape, data: new Float32Array(pixels) } });

@@ -1,4 +1,4 @@
-import { ArgumentError, type Engine, FileFormatError, LowbitError } from "@lowbit/core-tensor";
+import { ArgumentError, type Engine, FileFormatError, LowbitError, MemoryLimitError } from "@lowbit/core-tensor";
 import { type JsonValue, openGeneration, type Storage } from "@lowbit/core-tensor/storage";
 import { createModel, loadCheckpoint, type Model } from "@lowbit/nn";
 import {
@@ -36,6 +36,16 @@ export type Network =
  * @throws {FileFormatError} when it holds no network, or a damaged one
  */
 export async function openNetwork(storage: Storage, folder: string, registry: Registry): Promise<Network> {
+  try {
+    return await openFolder(storage, folder, registry);
+  } catch (error) {
+    if (!(error instanceof MemoryLimitError)) throw error;
+    const [headline] = error.message.split("\n"); // sizes here come from the files
+    throw new FileFormatError(headline, { where: error.where ?? folder, want: error.want, cause: error });
+  }
+}
+
+async function openFolder(storage: Storage, folder: string, registry: Registry): Promise<Network> {
   if ((await storage.status(folder))?.kind !== "folder") {
     throw new ArgumentError(`there is no folder ${JSON.stringify(folder)}`, {
       where: folder,
@@ -62,7 +72,7 @@ async function openTrained(storage: Storage, folder: string, registry: Registry)
   const { identity, model: described } = checkpoint.run;
   const { experiment, data, quantization } = identity as Record<string, JsonValue>;
   const notes = parseNotes({ experiment, data }, file);
-  const plain = rebuildModel(described, file);
+  const plain = rebuildModel(described, file, checkpoint.latentBytes);
   const model = applyQuantization(plain, parseQuantization(quantization, registry, file), registry);
   return {
     kind: "trained",
@@ -78,14 +88,24 @@ async function openTrained(storage: Storage, folder: string, registry: Registry)
 
 /** More pixels or classes than any built-in model is made for: a manifest that asks for them is lying. */
 const MOST_INPUTS = 2 ** 22;
+const SMALLEST_WIDTH = 1 / 16;
 
-function rebuildModel({ name, options }: { name: string; options: unknown }, file: string): Model {
-  const { inputShape, classes } = (options ?? {}) as { inputShape?: unknown; classes?: unknown };
-  const sizes = [...(Array.isArray(inputShape) ? inputShape : []), classes].map(Number);
+/**
+ * The model that a manifest describes, whose tensors take `bytes` in the folder. A manifest of a few hundred bytes could ask for
+ * gigabytes of weights: narrower models of the kind are built first, each twice as wide, until one is too large for the folder.
+ */
+function rebuildModel({ name, options }: { name: string; options: unknown }, file: string, bytes: number): Model {
+  const { inputShape, classes, width } = (options ?? {}) as Record<string, unknown>;
+  const sizes = [...(Array.isArray(inputShape) ? inputShape : []), classes].filter((size) => typeof size === "number");
   try {
     if (sizes.reduce((product, size) => product * size, 1) > MOST_INPUTS)
       throw new ArgumentError("its input is too large");
-    return createModel(name, options as Parameters<typeof createModel>[1]);
+    const complete = options as Parameters<typeof createModel>[1];
+    for (let narrower = SMALLEST_WIDTH; typeof width === "number" && narrower < Math.min(width, 64); narrower *= 2) {
+      if (latentBytes(createModel(name, { ...complete, width: narrower, firstLayerWidth: narrower })) > bytes)
+        throw new ArgumentError("the folder holds fewer tensors than its width asks for");
+    }
+    return createModel(name, complete);
   } catch (cause) {
     if (!(cause instanceof LowbitError)) throw cause;
     throw new FileFormatError(`the model in this folder can't be built: ${cause.message.split("\n")[0]}`, {

@@ -11,7 +11,8 @@ import {
   topologicalOrder,
 } from "@lowbit/core-tensor";
 import type { Model } from "@lowbit/nn";
-import type { Quantization } from "./quantization.js";
+import { parsePrecision } from "./precision.js";
+import type { ChosenQuantizer, Quantization } from "./quantization.js";
 
 /** A converted network: a frozen graph with packed weights and integer kernels. It has no variables to train. */
 export interface PackedModel extends Model {
@@ -83,14 +84,47 @@ export function restorePackedModel(
     throw new FileFormatError("this is no packed network of a version that can be read", {
       where: file,
       want: 'kind "lowbit-packed", version 1',
-      got: `${json?.kind} ${json?.version}`,
+      got: [json?.kind, json?.version],
     });
   }
   const { inputs, outputs } = restoreGraph(json.graph, tensors, { batch: 1, file });
   const images = inputs.get("images");
-  if (!images || !outputs.logits || inputs.size !== 1 || images.shape.slice(1).join() !== json.inputShape?.join()) {
+  const isFit = images && outputs.logits && inputs.size === 1 && isSameShape(json.inputShape, images.shape.slice(1));
+  if (!isFit)
     throw new FileFormatError("the packed network's graph does not go from images to logits", { where: file });
-  }
-  const { name, options, inputShape, latentBytes, quantization } = json;
+  const { name, options, inputShape, latentBytes, quantization } = checkDescription(json, file);
   return packedModel({ name, options, inputShape, latentBytes, quantization, output: outputs.logits });
 }
+
+const isObject = (value: unknown): boolean => value !== null && typeof value === "object" && !Array.isArray(value);
+
+const isSameShape = (shape: unknown, wanted: readonly number[]): boolean =>
+  Array.isArray(shape) && shape.length === wanted.length && wanted.every((size, axis) => shape[axis] === size);
+
+/** What a packed network says about itself is printed and counted with, so it has to be what it seems. */
+function checkDescription(json: StoredPackedModel, file: string): StoredPackedModel {
+  const { name, options, latentBytes, quantization } = json;
+  const { scheme, schemeVersion, precision, layers } = isObject(quantization) ? quantization : ({} as Quantization);
+  const isSound =
+    typeof name === "string" &&
+    isObject(options) &&
+    Number.isSafeInteger(latentBytes) &&
+    latentBytes >= 0 &&
+    typeof scheme === "string" &&
+    Number.isSafeInteger(schemeVersion) &&
+    typeof precision === "string" &&
+    Array.isArray(layers) &&
+    layers.every(
+      (each) => isObject(each) && typeof each.layer === "string" && [each.weight, each.input].every(isChoice),
+    );
+  if (!isSound) throw new FileFormatError("what the packed network says about itself makes no sense", { where: file });
+  try {
+    parsePrecision(precision);
+  } catch (cause) {
+    throw new FileFormatError("the packed network's precision is none", { where: `${file}, quantization`, cause });
+  }
+  return json;
+}
+
+const isChoice = (choice: ChosenQuantizer | undefined): boolean =>
+  choice === undefined || (isObject(choice) && typeof choice.quantizer === "string");

@@ -88,10 +88,14 @@ export function restoreGraph(
   });
   const outputs = mapValues(
     graph.outputs ?? {},
-    (index) => built[index] ?? fail(undefined, `output ${index} is no node`),
+    (index) => nodeAt(built, index) ?? fail(undefined, `output ${JSON.stringify(index)} is no node`),
   );
   return { inputs, outputs };
 }
+
+/** Only a whole number is an index: an array has members by other names. */
+const nodeAt = (built: readonly Tensor[], index: unknown): Tensor | undefined =>
+  Number.isInteger(index) ? built[index as number] : undefined;
 
 interface Restoring {
   readonly inputs: Map<string, Tensor>;
@@ -116,20 +120,20 @@ function restoreNode(
   if (node.op === "constant") {
     if (typeof node.value === "number") return constantOf(node.value);
     const tensor = tensors.get(String(node.tensor));
-    if (!tensor) throw new FileFormatError(`tensor "${node.tensor}" is missing`);
+    if (!tensor) throw new FileFormatError(`tensor ${JSON.stringify(node.tensor)} is missing`);
     const { shape, dtype } = node as { shape: Shape; dtype: Dtype };
     if (!/^(f32|i32|u8|bool|p[1-8])$/.test(dtype)) throw new FileFormatError(`dtype ${dtype} is unknown`);
     if (tensor.data.byteLength !== bytesOf(dtype, elementsOf(shape))) {
-      throw new FileFormatError(`tensor "${node.tensor}" has ${tensor.data.byteLength} bytes, not those of its shape`);
+      throw new FileFormatError(`tensor ${JSON.stringify(node.tensor)} has ${tensor.data.byteLength} bytes, not those of its shape`);
     }
     return constantOf({ shape, dtype, data: tensor.data });
   }
   const op = operations.get(String(node.op));
-  if (!op) throw new FileFormatError(`there is no operation "${node.op}"`);
+  if (!op) throw new FileFormatError(`there is no operation ${JSON.stringify(node.op)}`);
   if (!Array.isArray(node.inputs) || node.inputs.length === 0) throw new FileFormatError(`${op.name} has no inputs`);
   const operands = node.inputs.map((index: unknown) => {
-    const operand = built[index as number];
-    if (!operand) throw new FileFormatError(`input ${index} is no earlier node`);
+    const operand = nodeAt(built, index);
+    if (!operand) throw new FileFormatError(`input ${JSON.stringify(index)} is no earlier node`);
     return operand;
   });
   const expected = op.examples[0]?.shapes.length;

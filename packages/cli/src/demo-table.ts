@@ -1,7 +1,12 @@
+import { relative } from "node:path";
+import { fileURLToPath } from "node:url";
 import { commandLineOf } from "./command-name.js";
 import type { LayerKernel } from "./evaluate-network.js";
 import type { Demo, DemoNetwork } from "./run-demo.js";
 import { type Column, formatBytes, formatTable } from "./table.js";
+
+/** An ankle boot that comes with this package. */
+const examplePicture = fileURLToPath(new URL("../assets/ankle-boot.png", import.meta.url));
 
 const percent = (value: number | undefined): string => (value === undefined ? "" : `${value.toFixed(2)} %`);
 const size = (bytes: number | undefined): string => (bytes === undefined ? "" : formatBytes(bytes));
@@ -45,7 +50,7 @@ export function formatDemo({ out, epochs, trainImages, testImages, seconds, netw
     "",
     "Try next:",
     `  ${commandLineOf("inspect", packed[packed.length - 1])}`,
-    `  ${commandLineOf("predict", "PICTURE.png", "--model", packed[packed.length - 1])}`,
+    `  ${commandLineOf("predict", relative(process.cwd(), examplePicture), "--model", packed[packed.length - 1])}`,
     ...(quick ? [`  ${commandLineOf("demo")}`] : []),
     `  ${commandLineOf("train", "--model", "resnet8", "--data", "fashion-mnist-mini", "--precision", "w2a2", "--width", "2", "--epochs", "10", "--seed", "1", "--out", "runs/w2a2")}`,
   ].join("\n");

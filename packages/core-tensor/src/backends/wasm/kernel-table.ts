@@ -11,6 +11,7 @@ import { conv2dInputGradientKernel } from "./kernels/conv2d-input-gradient.js";
 import { conv2dWeightGradientKernel } from "./kernels/conv2d-weight-gradient.js";
 import { castKernel, fusedElementwiseKernel } from "./kernels/fused-elementwise.js";
 import { matmulKernel } from "./kernels/matmul.js";
+import { packCodesKernel, unpackCodesKernel } from "./kernels/pack-codes.js";
 import {
   averagePool2dGradientKernel,
   averagePool2dKernel,
@@ -37,6 +38,7 @@ const all: readonly Kernel[] = [
   ...[softmaxKernel, logSoftmaxKernel, crossEntropyKernel, crossEntropyGradientKernel],
   ...[maxPool2dKernel, maxPool2dGradientKernel, averagePool2dKernel, averagePool2dGradientKernel],
   ...[transposeKernel, sliceKernel, zeroPadKernel, concatKernel, broadcastToKernel, gatherKernel, gatherGradientKernel],
+  ...[packCodesKernel, unpackCodesKernel],
 ];
 
 /** Every kernel of this backend, by the operation that it computes. */

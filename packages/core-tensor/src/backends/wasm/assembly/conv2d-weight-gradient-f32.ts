@@ -69,7 +69,7 @@ export function correlateWeights(args: usize, chunk: i32, scratch: usize): void 
   }
 }
 
-function weightTile4x2(
+export function weightTile4x2(
   dy: usize, rowBytes: usize, dyBytes: usize, x0: usize, x1: usize, xBytes: usize, vectors: i32, images: i32, to: usize, toRowBytes: usize, rows: i32, hasSecond: bool,
 ): void {
   let c00 = f32x4.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00;

@@ -13,7 +13,7 @@ export function printable(text: string): string {
 
 /** The result of a verb: the only thing that goes to the standard output. */
 export function print(text: string): void {
-  process.stdout.write(`${text}\n`);
+  process.stdout.write(`${printable(text)}\n`);
 }
 
 /** The result for programs: one JSON document, nothing else. */

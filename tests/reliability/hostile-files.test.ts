@@ -15,7 +15,7 @@ const formats = [
   ...["idx", "gzip", "cifar", "png", "jpeg"],
 ];
 const SEED = runSize === "full" ? 1_000_003 : 1;
-const filesPerFormat = sized(1_500, 20_000);
+const filesPerFormat = sized(2_000, 20_000);
 
 const work = mkdtempSync(join(tmpdir(), "reliability-hostile-"));
 let program: string;

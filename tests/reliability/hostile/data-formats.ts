@@ -38,6 +38,8 @@ export const idx: HostileFormat = {
 
 const text = new Uint8Array(3000).map((_, i) => (i * i) >> 3);
 
+const bomb = gzipSync(new Uint8Array(2 ** 25)); // 32 kB of file, 32 MiB of zeros
+
 export const gzip: HostileFormat = {
   name: "gzip",
   seeds: [
@@ -47,7 +49,7 @@ export const gzip: HostileFormat = {
     Buffer.concat([gzipSync(text), gzipSync(text)]),
   ].map(oneFile),
   mutate: (files, random) => {
-    if (random.chance(0.02)) return oneFile(gzipSync(new Uint8Array(2 ** 25))); // a bomb: 32 kB of file, 32 MiB of zeros
+    if (random.chance(0.02)) return oneFile(bomb);
     return oneFile(mutateBytes(bytesOfOne(files), random));
   },
   async open(files) {

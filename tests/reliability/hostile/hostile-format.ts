@@ -17,8 +17,8 @@ export interface HostileFormat {
 /** What was opened contradicts itself: worse than an error. */
 export class Unsound extends Error {}
 
-/** One file of a format. */
-export const oneFile = (bytes: Uint8Array): Files => new Map([["file", bytes]]);
+/** One file of a format, copied: a Buffer's slice would share its bytes. */
+export const oneFile = (bytes: Uint8Array): Files => new Map([["file", new Uint8Array(bytes)]]);
 
 export const bytesOfOne = (files: Files): Uint8Array => [...files.values()][0];
 

@@ -2,15 +2,28 @@ import type { Random } from "./random.js";
 
 type Json = unknown;
 
+/** What would run, if data could load code. */
+export const codeNames = [
+  ...["node:child_process", "./evil.mjs", "../evil.mjs", "lowbit-quantizer-evil", "@evil/quantizer", "evil"],
+  ...["data:text/javascript,globalThis.evil=1", "file:///tmp/evil.mjs", "http://127.0.0.1:9/evil.mjs"],
+  ...[
+    "constructor.constructor('return process')()",
+    "require('child_process').exec('id')",
+    "$" + "{process.exit(1)}",
+    "<script>evil()</script>",
+  ],
+];
+
 const nastyNames = ["__proto__", "constructor", "prototype", "toString", "hasOwnProperty", "then", "", "0", "length"];
 
 const nest = (levels: number): Json => (levels === 0 ? 1 : { a: nest(levels - 1) });
 
 const nastyValues: readonly Json[] = [
   ...[null, true, false, 0, -0, 1, -1, 2, 0.5, 1e9, -1e9, 2 ** 31, 2 ** 32, 2 ** 53, 1e300, 5e-324],
-  ...["", "x", "NaN", "../../etc/passwd", "node:child_process", "a\u0000b", "\u001b[2J", "é".repeat(300)],
+  ...["", "x", "NaN", "../../etc/passwd", "a\u0000b", "\u001b[2J", "é".repeat(300)],
   ...[[], {}, [[]], [null], [1, 2, 3], [1e9, 1e9], { a: 1 }, nest(70), new Array(1000).fill(0)],
   ...nastyNames.slice(0, 4),
+  ...codeNames,
 ];
 
 /** Every value in a document, by its path. */

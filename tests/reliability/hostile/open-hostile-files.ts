@@ -3,11 +3,9 @@
 import { openSync, readFileSync, writeSync } from "node:fs";
 import { LowbitError } from "@lowbit/core-tensor";
 import { onReserve } from "@lowbit/core-tensor/storage";
-import { cifar, gzip, idx, jpeg, png } from "./data-formats.js";
+import { findFormat } from "./find-formats.js";
 import { type Files, type HostileFormat, Unsound } from "./hostile-format.js";
-import { networkFormats } from "./network-formats.js";
 import { createRandom } from "./random.js";
-import { json, safetensors } from "./tensor-formats.js";
 
 /** What came of the files of one format. */
 export interface HostileReport {
@@ -35,13 +33,6 @@ const MOST_FAILURES = 3;
 
 const base64 = (files: Files): Record<string, string> =>
   Object.fromEntries([...files].map(([path, bytes]) => [path, Buffer.from(bytes).toString("base64")]));
-
-async function findFormat(name: string): Promise<HostileFormat> {
-  const simple = [safetensors, json, idx, gzip, cifar, png, jpeg].find((format) => format.name === name);
-  const format = simple ?? (await networkFormats()).find((each) => each.name === name);
-  if (!format) throw new Error(`no format ${name}`);
-  return format;
-}
 
 /** Opens one; tells what went wrong, undefined where all is well. */
 async function openOne(

@@ -11,6 +11,7 @@ export { heFanIn, heFanOut, ones, xavierNormal, xavierUniform, zeros } from "./i
 export type { Json, JsonRecord } from "./json.js";
 export type { BatchNormLayerOptions } from "./layers/batch-norm-layer.js";
 export { batchNormLayer } from "./layers/batch-norm-layer.js";
+export { branchesLayer } from "./layers/branches-layer.js";
 export type { Conv2dLayerOptions } from "./layers/conv2d-layer.js";
 export { conv2dLayer } from "./layers/conv2d-layer.js";
 export type { DropoutLayerOptions } from "./layers/dropout-layer.js";

@@ -54,7 +54,7 @@ export const xavierUniform: Initialiser = (shape, seed, name) => {
 export const zeros: Initialiser = (shape) => new Float32Array(elementsOf(shape));
 export const ones: Initialiser = (shape) => new Float32Array(elementsOf(shape)).fill(1);
 
-/** A trainable variable with the values that its initialiser gives for the seed. */
+/** A trainable variable with the values that its initialiser gives for the seed, made when they are first needed. */
 export function initialised(name: string, shape: Shape, initialiser: Initialiser, seed: number): Variable {
-  return parameter(name, shape, initialiser(shape, seed, name));
+  return parameter(name, shape, () => initialiser(shape, seed, name));
 }

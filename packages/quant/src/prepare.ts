@@ -23,6 +23,7 @@ import {
 import type { Model } from "@lowbit/nn";
 import type { Quantizer } from "./define-quantizer.js";
 import { seenThrough, weightOf } from "./find-layers.js";
+import { type CodedLevels, packSavedMaps } from "./pack-saved-maps.js";
 import {
   type ChosenQuantizer,
   type LayerQuantization,
@@ -59,9 +60,18 @@ const EXACT_IN_F32 = 2 ** 24;
  */
 export async function prepare(
   model: Model,
-  options: QuantizationOptions & { registry: Registry },
+  options: QuantizationOptions & { registry: Registry } & TrainingMemory,
 ): Promise<PreparedModel> {
-  return applyQuantization(model, await planQuantization(model, options), options.registry);
+  return applyQuantization(model, await planQuantization(model, options), options.registry, options);
+}
+
+/** What a training step keeps for its backward pass. The gradients are the same, bit for bit. */
+export interface TrainingMemory {
+  /**
+   * "packed": the codes of quantized edges in k bits and the masks of their clips in one; "recomputed": batch norm's input
+   * is computed again from them as well, which costs another forward pass; "fp32": float32 maps. "packed" where absent.
+   */
+  readonly trainingMemory?: "packed" | "recomputed" | "fp32";
 }
 
 /**
@@ -69,7 +79,13 @@ export async function prepare(
  *
  * @throws {ConfigurationError} when the registry lacks a quantizer, has another version of it, or a layer is unknown
  */
-export function applyQuantization(model: Model, quantization: Quantization, registry: Registry): PreparedModel {
+export function applyQuantization(
+  model: Model,
+  quantization: Quantization,
+  registry: Registry,
+  { trainingMemory = "packed" }: TrainingMemory = {},
+): PreparedModel {
+  const coded = new WeakMap<Tensor, CodedLevels>();
   const layers = new Map(quantization.layers.map((each) => [each.layer, bindLayer(each, registry)]));
   return {
     name: model.name,
@@ -85,7 +101,7 @@ export function applyQuantization(model: Model, quantization: Quantization, regi
         open.delete(node.layer);
         return layer.weight && layer.input && !context.training
           ? integerLayer(node, edge, weight, layer as Required<BoundLayer>)
-          : fakeQuantizedLayer(node, edge, weight, layer, context.training);
+          : fakeQuantizedLayer(node, edge, weight, layer, context.training ? coded : undefined);
       });
       const [unknown] = open;
       if (unknown !== undefined) {
@@ -93,6 +109,10 @@ export function applyQuantization(model: Model, quantization: Quantization, regi
       }
       return output;
     },
+    finishStep: (results, loss) =>
+      trainingMemory === "fp32"
+        ? [...results]
+        : packSavedMaps(results, loss, { coded, recompute: trainingMemory === "recomputed" }),
   };
 }
 
@@ -127,15 +147,27 @@ function quantizeEdge(edge: Tensor, clipsAtZero: boolean, quantize: (values: Ten
 const clipsAtZero = ({ quantizer, options }: BoundQuantizer) =>
   quantizer.codes(options).min >= 0 && quantizer.codes(options).kind !== "bipolar";
 
-function fakeQuantizedLayer(node: Tensor, edge: Tensor, weight: Tensor, layer: BoundLayer, training: boolean): Tensor {
+/** Levels times levels. In training the levels of the edge are noted in `coded`, with the codes that could stand for them. */
+function fakeQuantizedLayer(
+  node: Tensor,
+  edge: Tensor,
+  weight: Tensor,
+  layer: BoundLayer,
+  coded?: WeakMap<Tensor, CodedLevels>,
+): Tensor {
   let [x, w] = [edge, weight];
   if (layer.input) {
     const { quantizer, options } = layer.input;
-    x = quantizeEdge(edge, clipsAtZero(layer.input), (values) =>
-      quantizer.fakeQuantize(values, options, scaleOf(quantizer, values, options).tensor),
-    );
+    const format = formatOf(layer.input);
+    x = quantizeEdge(edge, clipsAtZero(layer.input), (values) => {
+      const scale = scaleOf(quantizer, values, options).tensor;
+      const levels = quantizer.fakeQuantize(values, options, scale);
+      const codes = withoutRoundTrip(quantizer.toCodes(levels, options, scale));
+      coded?.set(levels, { codes, format, restore: (from) => quantizer.fromCodes(from, options, scale) });
+      return levels;
+    });
   }
-  if (layer.weight) w = training ? weightLevels(weight, layer.weight) : storedWeight(weight, layer.weight);
+  if (layer.weight) w = coded ? weightLevels(weight, layer.weight) : storedWeight(weight, layer.weight);
   return buildNode(node.op, [x, w], node.attributes, node.layer);
 }
 

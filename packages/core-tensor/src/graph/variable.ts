@@ -1,48 +1,67 @@
-import type { Dtype, HostArray, HostTensor } from "./dtype.js";
+import type { Dtype, HostArray } from "./dtype.js";
 import { GraphError } from "./errors.js";
-import type { Shape } from "./shape.js";
+import { checkShape, type Shape } from "./shape.js";
 import { checkHostTensor, variableSource } from "./sources.js";
 import { Tensor } from "./tensor.js";
+
+/** What a variable starts from: values, or a function that makes them when somebody first needs them. */
+export interface InitialValue {
+  readonly dtype: Dtype;
+  readonly shape: Shape;
+  readonly data: HostArray | (() => HostArray);
+}
 
 export interface VariableOptions {
   /** Unique within a model: "stage1.block0.conv1.weight". Stored in checkpoints. */
   readonly name: string;
-  readonly initial: HostTensor;
+  readonly initial: InitialValue;
   /** Parameters are trained; state (running statistics, momenta, counters) is not. */
   readonly trainable?: boolean;
 }
 
 /**
  * Named state outside the graph: a parameter, an optimiser's moment, a running statistic. Each engine keeps its own
- * copy, which starts from `initial`; `engine.read` and `engine.write` reach it between runs.
+ * copy, which starts from `initial`; `engine.read` and `engine.write` reach it between runs. Values that are given as a
+ * function are made at first use, so that graphs of large networks can be read without holding a single weight.
  */
 export class Variable {
   readonly name: string;
   readonly shape: Shape;
   readonly dtype: Dtype;
   readonly trainable: boolean;
-  readonly initial: HostArray;
+  private values: InitialValue["data"];
   /** The node that reads this variable; the same for all readers. */
   readonly tensor: Tensor;
 
   constructor({ name, initial, trainable = false }: VariableOptions) {
-    checkHostTensor(`variable "${name}"`, initial);
+    const { dtype, shape, data } = initial;
+    if (typeof data === "function") checkShape(`variable "${name}"`, shape);
+    else checkHostTensor(`variable "${name}"`, { dtype, shape, data });
     this.name = name;
-    this.shape = initial.shape;
-    this.dtype = initial.dtype;
+    this.shape = shape;
+    this.dtype = dtype;
     this.trainable = trainable;
-    this.initial = initial.data;
-    this.tensor = new Tensor(variableSource, [], { variable: this }, initial.shape, initial.dtype, "");
+    this.values = data;
+    this.tensor = new Tensor(variableSource, [], { variable: this }, shape, dtype, "");
+  }
+
+  /** The first values, made now if nobody has asked before. */
+  get initial(): HostArray {
+    if (typeof this.values !== "function") return this.values;
+    const data = this.values();
+    checkHostTensor(`variable "${this.name}"`, { dtype: this.dtype, shape: this.shape, data });
+    this.values = data;
+    return data;
   }
 }
 
 /** A trainable f32 variable. */
-export function parameter(name: string, shape: Shape, data: Float32Array): Variable {
+export function parameter(name: string, shape: Shape, data: Float32Array | (() => Float32Array)): Variable {
   return new Variable({ name, initial: { dtype: "f32", shape, data }, trainable: true });
 }
 
 /** State that a step may assign but no gradient reaches. */
-export function stateVariable(name: string, initial: HostTensor): Variable {
+export function stateVariable(name: string, initial: InitialValue): Variable {
   return new Variable({ name, initial });
 }
 

@@ -7,6 +7,7 @@ import { copy } from "../ops/unary.js";
 import type { Backend } from "./backend.js";
 import { fusedElementwise, fuseElementwise, type Group } from "./fuse-elementwise.js";
 import { mergeEqual } from "./merge-equal.js";
+import { packEarly } from "./pack-early.js";
 import { type Lifetime, placeBuffers } from "./place-buffers.js";
 import { type Buffer, type Call, type FusedElementwise, PlannedBuffer, type Program } from "./program.js";
 
@@ -82,7 +83,7 @@ function listTasks(order: readonly Tensor[], roots: ReadonlySet<Tensor>, backend
 export function plan(wanted: Wanted, backend: Backend): Program {
   const merged = mergeEqual([...wanted.outputs, ...wanted.assignments.map(({ value }) => value)].map(owned));
   const roots = new Set(merged.map(storageNode));
-  const order = topologicalOrder(merged);
+  const order = packEarly(topologicalOrder(merged));
   const tasks = listTasks(order, roots, backend);
   return new Planner(backend, tasks).build(wanted, merged, order);
 }

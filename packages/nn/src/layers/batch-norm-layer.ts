@@ -41,7 +41,11 @@ export function batchNormLayer(options: BatchNormLayerOptions): Layer {
   const gamma = initialised(`${name}.gamma`, [channels], ones, seed);
   const beta = initialised(`${name}.beta`, [channels], zeros, seed);
   const state = (part: string, value: number) =>
-    stateVariable(`${name}.${part}`, { dtype: "f32", shape: [channels], data: new Float32Array(channels).fill(value) });
+    stateVariable(`${name}.${part}`, {
+      dtype: "f32",
+      shape: [channels],
+      data: () => new Float32Array(channels).fill(value),
+    });
   const runningMean = state("runningMean", 0);
   const runningVariance = state("runningVariance", 1);
 

@@ -1,23 +1,58 @@
 import { ArgumentError } from "@lowbit/core-tensor";
 import { didYouMean } from "../did-you-mean.js";
 import type { Layer } from "../layers/layer.js";
+import { alexnet, alexnetOneTower } from "./alexnet.js";
+import { bnInception } from "./bn-inception.js";
+import { imagenetResnet } from "./imagenet-resnet.js";
+import { inceptionResnetV2 } from "./inception-resnet-v2.js";
 import { mlp } from "./mlp.js";
 import type { Model, ModelOptions } from "./model.js";
 import { resnet } from "./resnet.js";
 import { simpleCnn } from "./simple-cnn.js";
 
+/** The images that a network was made for. */
+type ImageKind = Required<Pick<ModelOptions, "inputShape" | "classes">>;
+
+const fashionMnist: ImageKind = { inputShape: [1, 28, 28], classes: 10 };
+const imagenet: ImageKind = { inputShape: [3, 224, 224], classes: 1000 };
+
 interface Architecture {
   readonly build: (options: Required<ModelOptions>) => Layer;
   /** The smallest height and width that its strides and pools leave something of. */
   readonly smallestSide: number;
+  /** What is taken where the options say nothing. */
+  readonly images: ImageKind;
 }
 
 const architectures: ReadonlyMap<string, Architecture> = new Map([
-  ["resnet8", { build: (options) => resnet(1, options), smallestSide: 1 }],
-  ["resnet20", { build: (options) => resnet(3, options), smallestSide: 1 }],
-  ["resnet32", { build: (options) => resnet(5, options), smallestSide: 1 }],
-  ["simple-cnn", { build: simpleCnn, smallestSide: 4 }],
-  ["mlp", { build: mlp, smallestSide: 1 }],
+  ["resnet8", { build: (options) => resnet(1, options), smallestSide: 1, images: fashionMnist }],
+  ["resnet20", { build: (options) => resnet(3, options), smallestSide: 1, images: fashionMnist }],
+  ["resnet32", { build: (options) => resnet(5, options), smallestSide: 1, images: fashionMnist }],
+  ["simple-cnn", { build: simpleCnn, smallestSide: 4, images: fashionMnist }],
+  ["mlp", { build: mlp, smallestSide: 1, images: fashionMnist }],
+  ["alexnet", { build: alexnet, smallestSide: 63, images: imagenet }],
+  ["alexnet-one-tower", { build: alexnetOneTower, smallestSide: 63, images: imagenet }],
+  [
+    "resnet18",
+    { build: (options) => imagenetResnet("basic", [2, 2, 2, 2], options), smallestSide: 1, images: imagenet },
+  ],
+  [
+    "resnet34",
+    { build: (options) => imagenetResnet("basic", [3, 4, 6, 3], options), smallestSide: 1, images: imagenet },
+  ],
+  [
+    "resnet50",
+    { build: (options) => imagenetResnet("bottleneck", [3, 4, 6, 3], options), smallestSide: 1, images: imagenet },
+  ],
+  [
+    "resnet101",
+    { build: (options) => imagenetResnet("bottleneck", [3, 4, 23, 3], options), smallestSide: 1, images: imagenet },
+  ],
+  ["bn-inception", { build: bnInception, smallestSide: 1, images: imagenet }],
+  [
+    "inception-resnet-v2",
+    { build: inceptionResnetV2, smallestSide: 75, images: { inputShape: [3, 299, 299], classes: 1000 } },
+  ],
 ] satisfies [string, Architecture][]);
 
 /** The built-in models. */
@@ -39,7 +74,7 @@ function refuse(option: string, value: unknown, want: string): never {
 const isWhole = (value: unknown, least: number): value is number =>
   Number.isSafeInteger(value) && Number(value) >= least;
 
-function checkOptions(given: ModelOptions): Required<ModelOptions> {
+function checkOptions(given: ModelOptions, images: ImageKind): Required<ModelOptions> {
   for (const name of Object.keys(given)) {
     if (!knownOptions.includes(name)) {
       const near = didYouMean(name, knownOptions);
@@ -50,7 +85,8 @@ function checkOptions(given: ModelOptions): Required<ModelOptions> {
       });
     }
   }
-  const { inputShape, classes, width = 1, firstLayerWidth = width, seed = 0 } = given;
+  const { inputShape = images.inputShape, classes = images.classes } = given;
+  const { width = 1, firstLayerWidth = width, seed = 0 } = given;
   if (!Array.isArray(inputShape) || inputShape.length !== 3 || !inputShape.every((size) => isWhole(size, 1))) {
     refuse("inputShape", inputShape, "[channels, height, width] of one image, whole numbers from 1");
   }
@@ -77,14 +113,15 @@ function findArchitecture(name: string): Architecture {
 }
 
 /**
- * Makes a built-in model with fresh weights: the same name, options and seed give the same weights everywhere.
+ * Makes a built-in model with fresh weights: the same name, options and seed give the same weights everywhere. They are drawn
+ * when they are first needed, so that the graph of a large network costs milliseconds.
  *
  * @throws {ArgumentError} for an unknown name, with the nearest known one, or an option that makes no sense
  * @example const model = createModel("resnet8", { inputShape: [1, 28, 28], classes: 10, width: 2 });
  */
-export function createModel(name: string, options: ModelOptions): Model {
-  const { build, smallestSide } = findArchitecture(name);
-  const complete = checkOptions(options);
+export function createModel(name: string, options: ModelOptions = {}): Model {
+  const { build, smallestSide, images } = findArchitecture(name);
+  const complete = checkOptions(options, images);
   const { inputShape } = complete;
   if (Math.min(inputShape[1], inputShape[2]) < smallestSide) {
     refuse("inputShape", inputShape, `images of at least ${smallestSide} × ${smallestSide} for ${name}`);

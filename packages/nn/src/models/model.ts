@@ -14,13 +14,19 @@ export interface Model {
   readonly variables: readonly Variable[];
   /** Builds the graph from x [N, …inputShape] to logits [N, classes]; in training it records the running statistics' writes. */
   forward(x: Tensor, context: Context): Tensor;
+  /**
+   * Called at the end of a traced training step, with its results and its loss; gives results in their place. What is built
+   * after the loss is the backward pass: a model that knows a smaller form of what that pass reads can change it here.
+   */
+  finishStep?(results: readonly Tensor[], loss: Tensor): Tensor[];
 }
 
 /** What every built-in model is made from. */
 export interface ModelOptions {
-  /** [C, H, W] */
-  readonly inputShape: readonly number[];
-  readonly classes: number;
+  /** [C, H, W]; where absent that of the images that the model was made for: [1, 28, 28], or [3, 224, 224] for ImageNet. */
+  readonly inputShape?: readonly number[];
+  /** Those of the same images where absent: 10, or 1000 for ImageNet. */
+  readonly classes?: number;
   /** Multiplies the channels of every layer; the input and the classes stay as they are. 1 where absent. */
   readonly width?: number;
   /** The same for the first layer alone; as `width` where absent. */

@@ -1,4 +1,4 @@
-import { add, inLayer, multiply, stateVariable, type Tensor, type Variable } from "@lowbit/core-tensor";
+import { add, elementsOf, inLayer, multiply, stateVariable, type Tensor, type Variable } from "@lowbit/core-tensor";
 import type { JsonRecord } from "../json.js";
 
 /** An optimiser at work on given parameters. */
@@ -19,7 +19,7 @@ export interface Optimiser {
 /** A variable of zeros beside a parameter: "conv1.weight.momentum". */
 export function zerosLike(parameter: Variable, part: string): Variable {
   const { name, shape, dtype } = parameter;
-  return stateVariable(`${name}.${part}`, { dtype, shape, data: new Float32Array(parameter.initial.length) });
+  return stateVariable(`${name}.${part}`, { dtype, shape, data: () => new Float32Array(elementsOf(shape)) });
 }
 
 /** Biases, batch norm's γ and β, learned scales: numbers for which "small" is not "simple". They do not decay. */

@@ -25,7 +25,8 @@ export function compileTrainingStep(
     const logits = model.forward(images, { training: true });
     const value = loss(logits, labels);
     update.update(grad(value, parameters), learningRate);
-    return { loss: value, logits };
+    const [finalLoss, finalLogits] = model.finishStep?.([value, logits], value) ?? [value, logits];
+    return { loss: finalLoss, logits: finalLogits };
   });
   return {
     modelVariables: model.variables,

@@ -1,7 +1,10 @@
 import { createEngine, elementsOf, input, type Tensor, topologicalOrder, Variable } from "@lowbit/core-tensor";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createModel, modelNames, widenChannels } from "../../src/index.js";
+import { createModel, widenChannels } from "../../src/index.js";
+
+/** Those for small images; imagenet-models.test.ts has the others. */
+const modelNames = ["resnet8", "resnet20", "resnet32", "simple-cnn", "mlp"];
 
 const cifar = { inputShape: [3, 32, 32], classes: 10 };
 
@@ -52,9 +55,9 @@ describe("models", () => {
       expect(variable.initial).toEqual(model.variables[i].initial);
     });
     const other = createModel(name, { ...(model.options as never as typeof cifar), seed: 5 });
-    expect(
-      other.variables.some((variable, i) => variable.initial.some((v, j) => v !== model.variables[i].initial[j])),
-    ).toBe(true);
+    expect(other.variables.some((variable, i) => variable.initial.join() !== model.variables[i].initial.join())).toBe(
+      true,
+    );
   });
 
   it.each(modelNames)(

@@ -11,6 +11,7 @@ const MEANINGS: ReadonlyMap<string, { readonly says: string; readonly hint?: str
   ["EPERM", { says: "permission denied", hint: "choose a folder that you own, or change its permissions" }],
   ["ENOSPC", { says: "the disk is full", hint: "free some space, or choose a folder on another disk" }],
   ["EDQUOT", { says: "your disk quota is used up", hint: "free some space, or choose a folder on another disk" }],
+  ["EFBIG", { says: "the file would be larger than it may be here", hint: "raise the limit with ulimit -f" }],
   ["EROFS", { says: "the file system is read-only", hint: "choose a folder on a disk that can be written" }],
   ["EMFILE", { says: "too many files are open in this process", hint: "raise the limit with ulimit -n" }],
   ["ENFILE", { says: "too many files are open on this machine", hint: "close other programs" }],

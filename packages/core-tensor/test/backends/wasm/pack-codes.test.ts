@@ -20,25 +20,24 @@ function packedBit(fields: number[], bits: number, i: number): number {
 }
 
 describe("packing codes on wasm", () => {
-  it.each(formats.flatMap((format) => [0, 1, 15, 16, 17, 33, 8191, 8192, 8193, 20011].map((count) => ({ format, count }))))(
-    "$format.kind, $format.bits bits, $count values",
-    async ({ format, count }) => {
-      const random = randomNumbers(count + format.bits);
-      const fields = Array.from({ length: count }, () => Math.floor(random() * format.levels));
-      const codes = Float32Array.from(fields, (field) => format.offset + format.step * field);
-      const round = engine.compile(({ x }) => {
-        const packed = packCodes(x, { format });
-        return { packed, back: unpackCodes(packed, { format }) };
-      });
-      const { packed, back } = await round({ x: { dtype: "f32", shape: [count], data: codes } });
-      expect(round.explain().programs[0].computedByReference).toEqual([]);
-      expect(back.data).toEqual(codes);
-      expect(packed.data.length).toBe(Math.ceil((count * format.bits) / 32) * 4);
-      const wrong = Array.from({ length: packed.data.length * 8 }, (_, i) => i).filter((i) => {
-        const expected = i < count * format.bits ? packedBit(fields, format.bits, i) : 0;
-        return ((packed.data[i >> 3] >> (i & 7)) & 1) !== expected;
-      });
-      expect(wrong).toEqual([]);
-    },
-  );
+  it.each(
+    formats.flatMap((format) => [0, 1, 15, 16, 17, 33, 8191, 8192, 8193, 20011].map((count) => ({ format, count }))),
+  )("$format.kind, $format.bits bits, $count values", async ({ format, count }) => {
+    const random = randomNumbers(count + format.bits);
+    const fields = Array.from({ length: count }, () => Math.floor(random() * format.levels));
+    const codes = Float32Array.from(fields, (field) => format.offset + format.step * field);
+    const round = engine.compile(({ x }) => {
+      const packed = packCodes(x, { format });
+      return { packed, back: unpackCodes(packed, { format }) };
+    });
+    const { packed, back } = await round({ x: { dtype: "f32", shape: [count], data: codes } });
+    expect(round.explain().programs[0].computedByReference).toEqual([]);
+    expect(back.data).toEqual(codes);
+    expect(packed.data.length).toBe(Math.ceil((count * format.bits) / 32) * 4);
+    const wrong = Array.from({ length: packed.data.length * 8 }, (_, i) => i).filter((i) => {
+      const expected = i < count * format.bits ? packedBit(fields, format.bits, i) : 0;
+      return ((packed.data[i >> 3] >> (i & 7)) & 1) !== expected;
+    });
+    expect(wrong).toEqual([]);
+  });
 });

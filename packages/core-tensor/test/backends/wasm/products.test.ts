@@ -95,6 +95,7 @@ const convolutions: { x: number[]; w: number[]; attributes: object }[] = [
   { x: [1, 16, 28, 28], w: [16, 16, 3, 3], attributes: { padding: 1 } },
   { x: [3, 16, 13, 14], w: [24, 8, 3, 3], attributes: { padding: 2, groups: 2 } },
   { x: [19, 8, 7, 7], w: [9, 8, 3, 3], attributes: { padding: 1 } }, // several images in a chunk
+  { x: [17, 32, 7, 5], w: [18, 32, 3, 3], attributes: { padding: 1 } },
   { x: [9, 10, 14, 13], w: [8, 10, 3, 3], attributes: { padding: 1 } },
   { x: [1, 64, 57, 40], w: [11, 64, 3, 3], attributes: { padding: 1 } },
   { x: [0, 2, 5, 5], w: [3, 2, 3, 3], attributes: {} },

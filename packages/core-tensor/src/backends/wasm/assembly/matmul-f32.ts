@@ -93,7 +93,7 @@ export function matmulTiles(args: usize, chunk: i32, scratch: usize): void {
   }
 }
 
-function matmulTile2x16(a: usize, b: usize, out: usize, K: i32, rowBytes: usize, isContinued: bool): void {
+export function matmulTile2x16(a: usize, b: usize, out: usize, K: i32, rowBytes: usize, isContinued: bool): void {
   let c00 = f32x4.splat(0), c01 = c00, c02 = c00, c03 = c00, c10 = c00, c11 = c00, c12 = c00, c13 = c00;
   const second = out + rowBytes;
   if (isContinued) {

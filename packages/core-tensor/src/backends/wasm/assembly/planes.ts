@@ -10,7 +10,7 @@
 // With stride (fh, fw) the image is split in fh · fw phases first: plane (fy, fx) holds rows i · fh + fy − padTop and columns
 // j · fw + fx − padLeft, and within a phase neighbours are one apart again.
 
-/** Fills rows firstRow … firstRow + rows − 1 of one plane from image plane `source` [H, W]; zeros outside the image. */
+/** Fills rows firstRow … firstRow + rows − 1 of one plane from image plane `source` [H, W]; zeros outside the image. At least 4 floats follow the rows. */
 export function fillPlane(
   to: usize, planeFloats: i32, source: usize, H: i32, W: i32,
   firstRow: i32, rows: i32, pitch: i32, stepH: i32, stepW: i32, shiftH: i32, shiftW: i32,
@@ -23,10 +23,10 @@ export function fillPlane(
   for (let i = firstRow; i < firstRow + rows; i++, to += <usize>pitch << 2) {
     const y = i * stepH + shiftH;
     if (y < 0 || y >= H) {
-      zero(to, pitch);
+      zeroAhead(to, pitch);
       continue;
     }
-    zero(to, firstColumn);
+    zeroAhead(to, firstColumn);
     let from = source + (<usize>(y * W + firstColumn * stepW + shiftW) << 2);
     let at = to + (<usize>firstColumn << 2);
     if (stepW == 1) {
@@ -34,15 +34,24 @@ export function fillPlane(
     } else {
       for (let j = 0; j < columns; j++, at += 4, from += <usize>stepW << 2) store<f32>(at, load<f32>(from));
     }
-    zero(to + (<usize>endColumn << 2), pitch - endColumn);
+    zeroAhead(to + (<usize>endColumn << 2), pitch - endColumn);
   }
   zero(to, <i32>((end - to) >> 2)); // tiles read on behind the last row
 }
 
+/** `count` zeros, and up to three more behind them: only where what follows is written later. */
 // @ts-ignore: decorator
 @inline
-export function zero(to: usize, count: i32): void {
-  for (let i = 0; i < count; i++, to += 4) store<f32>(to, 0);
+function zeroAhead(to: usize, count: i32): void {
+  for (let i = 0; i < count; i += 4, to += 16) v128.store(to, f32x4.splat(0));
+}
+
+// @ts-ignore: decorator
+@inline
+function zero(to: usize, count: i32): void {
+  let i = 0;
+  for (; i + 4 <= count; i += 4, to += 16) v128.store(to, f32x4.splat(0));
+  for (; i < count; i++, to += 4) store<f32>(to, 0);
 }
 
 /** Copies a row of floats; the last vector overlaps the one before it, so nothing outside is touched. */

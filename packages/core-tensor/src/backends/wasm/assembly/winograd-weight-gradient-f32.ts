@@ -1,12 +1,16 @@
 import { weightTile4x2 } from "./conv2d-weight-gradient-f32";
+import { matmulTile2x16 } from "./matmul-f32";
 import { fillPlane } from "./planes";
 import { transformInput } from "./winograd-f32";
 
 // The weight gradient of a 3 × 3 convolution with stride 1, as the adjoint of winograd-f32.ts: 16 products where the plain sum needs 36.
 // Plain twin: src/ops/conv2d.ts.
 //
-//     Z [16][M][tiles] = A dy Aᵀ    dy in tiles of 2 × 2          dU [16][M][C] = Z · Vᵀ      runs of tiles, 4 × 2 sums of vectors
+//     Z [16][M][tiles] = A dy Aᵀ    dy in tiles of 2 × 2          dU [16][M][C] = Z · Vᵀ
 //     V [16][C][tiles] = Bᵀ x B     as for the convolution        dw [M, C, 3, 3] = Gᵀ dU G
+//
+// Z · Vᵀ as in matmul-f32.ts, where the channels fill panels of 16: Z in pairs of rows, V turned to [tiles][16]. Elsewhere as in
+// conv2d-weight-gradient-f32.ts, where the lanes of a vector are added at the end.
 //
 // Images are summed in a fixed number of groups, each with a dU of its own, added in order at the end.
 
@@ -54,7 +58,15 @@ export function winogradWeightSums(args: usize, chunk: i32, scratch: usize): voi
       for (let row: usize = 0, rows = <usize>(16 * C); row < rows; row++) clearTail(V + row * rowBytes, all);
       for (let row: usize = 0, rows = <usize>(16 * padded); row < rows; row++) clearTail(Z + row * rowBytes, all);
       const vectors = (all + 3) >> 2;
+      const isPacked = (C & 15) == 0 && count >= 32; // fewer filters do not repay the packing
+      const pairs = Z + 16 * partOfZ, panels = pairs + partOfZ, sums = panels + partOfV;
       for (let part: usize = 0; part < 16; part++) {
+        if (isPacked) {
+          packPairs(pairs, Z + part * partOfZ, rowBytes, padded >> 1, vectors);
+          packPanels(panels, V + part * partOfV, rowBytes, C >> 4, vectors);
+          addProducts(dU + part * partOfU + <usize>firstFilter * toRowBytes, toRowBytes, pairs, panels, vectors << 2, count, C, sums);
+          continue;
+        }
         for (let m = 0; m < count; m += 4) {
           const z = Z + part * partOfZ + <usize>m * rowBytes;
           const to = dU + part * partOfU + <usize>(firstFilter + m) * toRowBytes;
@@ -67,6 +79,58 @@ export function winogradWeightSums(args: usize, chunk: i32, scratch: usize): voi
       }
     }
   }
+}
+
+/** Rows [2 · pairs][tiles] → [pair][tiles][2]. */
+function packPairs(to: usize, rows: usize, rowBytes: usize, pairs: i32, vectors: i32): void {
+  for (let pair = 0; pair < pairs; pair++, rows += rowBytes << 1) {
+    for (let i: usize = 0, end = <usize>vectors << 4; i < end; i += 16, to += 32) {
+      const first = v128.load(rows + i), second = v128.load(rows + rowBytes + i);
+      v128.store(to, v128.shuffle<f32>(first, second, 0, 4, 1, 5));
+      v128.store(to, v128.shuffle<f32>(first, second, 2, 6, 3, 7), 16);
+    }
+  }
+}
+
+/** Rows [16 · panels][tiles] → [panel][tiles][16], in squares of 4 × 4. */
+function packPanels(to: usize, rows: usize, rowBytes: usize, panels: i32, vectors: i32): void {
+  const panelBytes = <usize>vectors << 8;
+  for (let panel = 0; panel < panels; panel++, to += panelBytes) {
+    for (let quarter: usize = 0; quarter < 64; quarter += 16, rows += rowBytes << 2) {
+      let at = to + quarter;
+      for (let i: usize = 0, end = <usize>vectors << 4; i < end; i += 16, at += 256) {
+        const a = v128.load(rows + i), b = v128.load(rows + rowBytes + i), c = v128.load(rows + 2 * rowBytes + i), d = v128.load(rows + 3 * rowBytes + i);
+        const ab = v128.shuffle<f32>(a, b, 0, 4, 1, 5), cd = v128.shuffle<f32>(c, d, 0, 4, 1, 5);
+        const abHigh = v128.shuffle<f32>(a, b, 2, 6, 3, 7), cdHigh = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
+        v128.store(at, v128.shuffle<i64>(ab, cd, 0, 2));
+        v128.store(at, v128.shuffle<i64>(ab, cd, 1, 3), 64);
+        v128.store(at, v128.shuffle<i64>(abHigh, cdHigh, 0, 2), 128);
+        v128.store(at, v128.shuffle<i64>(abHigh, cdHigh, 1, 3), 192);
+      }
+    }
+  }
+}
+
+/** dU [rows, C] += pairs · panels, K tiles long. */
+function addProducts(dU: usize, rowBytes: usize, pairs: usize, panels: usize, K: i32, rows: i32, C: i32, sums: usize): void {
+  for (let panel: usize = 0; panel < <usize>(C >> 4); panel++) {
+    const b = panels + panel * (<usize>K << 6);
+    for (let row = 0; row < rows; row += 2) {
+      matmulTile2x16(pairs + <usize>(row >> 1) * (<usize>K << 3), b, sums, K, 64, false);
+      const to = dU + <usize>row * rowBytes + (panel << 6);
+      addRow(to, sums);
+      if (row + 1 < rows) addRow(to + rowBytes, sums + 64);
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function addRow(to: usize, sums: usize): void {
+  v128.store(to, f32x4.add(v128.load(to), v128.load(sums)));
+  v128.store(to, f32x4.add(v128.load(to, 16), v128.load(sums, 16)), 16);
+  v128.store(to, f32x4.add(v128.load(to, 32), v128.load(sums, 32)), 32);
+  v128.store(to, f32x4.add(v128.load(to, 48), v128.load(sums, 48)), 48);
 }
 
 // @ts-ignore: decorator

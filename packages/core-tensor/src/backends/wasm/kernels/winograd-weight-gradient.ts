@@ -87,7 +87,7 @@ export const winogradWeightGradientKernel = defineKernel({
             bands,
           ],
         ],
-        scratchBytes: (planeFloats + 16 * (C + blockFilters) * rowFloats) * 4,
+        scratchBytes: (planeFloats + 17 * (C + blockFilters) * rowFloats + 32) * 4,
       },
       {
         opcode: WINOGRAD_WEIGHTS,

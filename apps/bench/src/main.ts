@@ -7,9 +7,11 @@ import { startResult } from "./report/result.js";
 import { formatTable } from "./report/table.js";
 import { profileTraining } from "./profile/profile-training.js";
 import type { Suite } from "./suites/suite.js";
+import { inferSuite } from "./suites/infer-suite.js";
+import { kernelsSuite } from "./suites/kernels-suite.js";
 import { trainSuite } from "./suites/train-suite.js";
 
-const suites = new Map<string, Suite>([trainSuite].map((suite) => [suite.name, suite]));
+const suites = new Map<string, Suite>([kernelsSuite, trainSuite, inferSuite].map((suite) => [suite.name, suite]));
 const USAGE = `pnpm bench <${[...suites.keys()].join("|")}|profile> [--json FILE] [--threads N] [--only TEXT]`;
 
 const say = (text: string): void => {

@@ -40,6 +40,10 @@ class TimedProgram implements LoadedProgram {
   commit(): Promise<number> {
     return this.whole.commit();
   }
+
+  dispose(): void {
+    for (const loaded of [this.whole, ...this.once, ...this.pieces.map((piece) => piece.loaded)]) loaded.dispose();
+  }
 }
 
 /** A backend that runs another's kernels one call at a time and keeps their times in `timed`. */

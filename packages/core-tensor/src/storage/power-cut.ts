@@ -82,7 +82,8 @@ interface Content {
 const LOSSES: readonly ((content: Content) => Uint8Array)[] = [
   ({ synced }) => synced, // dropped
   ({ written }) => written, // it was on the medium after all
-  ({ written }) => written.slice(0, written.length >> 1),
+  // half of what was added: what had been synced stays
+  ({ synced, written }) => written.slice(0, synced.length + (Math.max(0, written.length - synced.length) >> 1)),
   ({ synced, written }) => written.map((_, i) => synced[i] ?? 0), // the length is there, the content is not
 ];
 

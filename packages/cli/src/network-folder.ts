@@ -86,26 +86,12 @@ async function openTrained(storage: Storage, folder: string, registry: Registry)
   };
 }
 
-/** More pixels or classes than any built-in model is made for: a manifest that asks for them is lying. */
-const MOST_INPUTS = 2 ** 22;
-const SMALLEST_WIDTH = 1 / 16;
-
-/**
- * The model that a manifest describes, whose tensors take `bytes` in the folder. A manifest of a few hundred bytes could ask for
- * gigabytes of weights: narrower models of the kind are built first, each twice as wide, until one is too large for the folder.
- */
+/** The model that a manifest describes; `bytes` are those of its tensors in the folder. Nothing is allocated for its weights here. */
 function rebuildModel({ name, options }: { name: string; options: unknown }, file: string, bytes: number): Model {
-  const { inputShape, classes, width } = (options ?? {}) as Record<string, unknown>;
-  const sizes = [...(Array.isArray(inputShape) ? inputShape : []), classes].filter((size) => typeof size === "number");
   try {
-    if (sizes.reduce((product, size) => product * size, 1) > MOST_INPUTS)
-      throw new ArgumentError("its input is too large");
-    const complete = options as Parameters<typeof createModel>[1];
-    for (let narrower = SMALLEST_WIDTH; typeof width === "number" && narrower < Math.min(width, 64); narrower *= 2) {
-      if (latentBytes(createModel(name, { ...complete, width: narrower, firstLayerWidth: narrower })) > bytes)
-        throw new ArgumentError("the folder holds fewer tensors than its width asks for");
-    }
-    return createModel(name, complete);
+    const model = createModel(name, (options ?? {}) as Parameters<typeof createModel>[1]);
+    if (latentBytes(model) <= bytes) return model;
+    throw new ArgumentError("the folder holds fewer tensors than it has");
   } catch (cause) {
     if (!(cause instanceof LowbitError)) throw cause;
     throw new FileFormatError(`the model in this folder can't be built: ${cause.message.split("\n")[0]}`, {

@@ -93,7 +93,11 @@ function checkOptions(given: ModelOptions, images: ImageKind): Required<ModelOpt
   if (!isWhole(classes, 1)) refuse("classes", classes, "a whole number from 1");
   for (const [name, value] of Object.entries({ width, firstLayerWidth })) {
     if (!(typeof value === "number" && value > 0 && value <= LARGEST_WIDTH)) {
-      refuse(name, Number.isFinite(value) ? value : String(value), `a number above 0 and at most ${LARGEST_WIDTH}`);
+      refuse(
+        name,
+        typeof value === "number" && !Number.isFinite(value) ? String(value) : value,
+        `a number above 0 and at most ${LARGEST_WIDTH}`,
+      );
     }
   }
   if (!isWhole(seed, 0)) refuse("seed", seed, "a whole number from 0 to 2^53 - 1");

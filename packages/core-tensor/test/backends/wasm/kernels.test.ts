@@ -4,6 +4,8 @@ import type { OpDeclaration, Values } from "../../../src/graph/define-op.js";
 import type { Dtype } from "../../../src/graph/dtype.js";
 import { elementsOf, type Shape } from "../../../src/graph/shape.js";
 import { operations } from "../../../src/ops/operations.js";
+import { codeFormat } from "../../../src/packed/code-format.js";
+import { packFields } from "../../../src/packed/pack-codes.js";
 import type { Backend } from "../../../src/plan/backend.js";
 import { difference, f32, numbers, referenceOf, runCall, specify, values } from "./run-call.js";
 
@@ -31,6 +33,28 @@ interface Case {
 
 const spread: readonly [number, number] = [0.5, 2];
 const normal = (x: Shape): Values[] => [f32(x, 1), f32([2, x[1]], 2, spread), f32([x[1]], 3), f32([x[1]], 4)];
+
+/** Codes of every width, and lengths around the 32 fields that make whole words. */
+const packed = [1, 2, 3, 4, 5, 6, 7, 8].flatMap((bits) =>
+  [0, 1, 3, 31, 32, 33, 100, 16389].flatMap((n): Case[] => {
+    const format =
+      bits === 1 ? codeFormat("bipolar", -1, 1) : codeFormat("int", -(2 ** (bits - 1)) + 1, 2 ** (bits - 1) - 1);
+    const fields = Uint8Array.from(numbers(n, bits, [0, format.levels - 1e-3]).map(Math.floor));
+    const codes = values(
+      [n],
+      Float32Array.from(fields, (field) => format.offset + format.step * field),
+    );
+    return [
+      { name: "packCodes", inputs: [codes], attributes: { format }, within: 0 },
+      {
+        name: "unpackCodes",
+        inputs: [values([n], packFields(fields, bits), `p${bits}` as Dtype)],
+        attributes: { format },
+        within: 0,
+      },
+    ];
+  }),
+);
 
 const cases: readonly Case[] = [
   ...[
@@ -134,6 +158,7 @@ const cases: readonly Case[] = [
   { name: "broadcastTo", inputs: [f32([])], attributes: { shape: [2, 3] }, within: 0 },
   { name: "gather", inputs: [f32([5, 3]), whole([2, 20], -1, 5)], within: 0 },
   { name: "gatherGradient", inputs: [whole([2, 20], -1, 5), f32([2, 20, 33])], attributes: { rows: 5 }, within: 1e-6 },
+  ...packed,
   { name: "cast", inputs: [whole([3, 700], -9, 9)], attributes: { dtype: "f32" }, within: 0 },
   { name: "cast", inputs: [whole([3, 7], 0, 255, "u8")], attributes: { dtype: "f32" }, within: 0 },
   { name: "cast", inputs: [f32([3, 7], 1, [-99, 99])], attributes: { dtype: "i32" }, within: 0 },

@@ -1,5 +1,7 @@
 export type { ComputeCost, CostConvention, CostFigures, CostOptions, LayerCost } from "./compute-cost.js";
 export { computeCost } from "./compute-cost.js";
+export type { ActivationMap, MemoryFootprint, MemoryOptions, MemoryPhase } from "./memory-footprint.js";
+export { memoryFootprint } from "./memory-footprint.js";
 export { plugin } from "./plugin.js";
 export type { CountedLayer, ReadLayersOptions } from "./read-layers.js";
 export { readLayers } from "./read-layers.js";

@@ -30,6 +30,12 @@ function spread(order: readonly Tensor[], starts: (node: Tensor) => boolean): Se
   return reached;
 }
 
+/** A layer with the nodes that make it. */
+export interface CountedNode extends CountedLayer {
+  readonly node: Tensor;
+  readonly weight: Tensor;
+}
+
 /**
  * The weighted layers of a network in order of computing, with their MACs and bits: conv2d, convolutions of codes and
  * matmul, where one operand depends on the network's input and the other, the weight, does not.
@@ -38,7 +44,12 @@ function spread(order: readonly Tensor[], starts: (node: Tensor) => boolean): Se
  * @throws {ConfigurationError} for a precision that can't be read
  * @throws {ShapeError} when it has no weighted layer
  */
-export function readLayers(output: Tensor, { precision = "fp32" }: ReadLayersOptions = {}): CountedLayer[] {
+export function readLayers(output: Tensor, options: ReadLayersOptions = {}): CountedLayer[] {
+  return findCountedNodes(output, options).map(({ node: _, weight: __, ...layer }) => layer);
+}
+
+/** The same, each with its node in the graph. */
+export function findCountedNodes(output: Tensor, { precision = "fp32" }: ReadLayersOptions = {}): CountedNode[] {
   const { weightBits, inputBits } = parsePrecision(precision);
   const order = topologicalOrder([output]);
   const isData = spread(order, (node) => node.op.name === "input");
@@ -64,6 +75,8 @@ export function readLayers(output: Tensor, { precision = "fp32" }: ReadLayersOpt
     const isFirst = !node.inputs.some((each) => atOrAfterLayer.has(each));
     const isOuter = isFirst || !beforeLayer.has(node);
     return {
+      node,
+      weight,
       name: node.layer,
       macs: countMacs(node, weight),
       weightBits: node.attributes.w?.bits ?? unpackedBits(weight) ?? (isOuter ? 32 : weightBits),

@@ -17,7 +17,7 @@ export interface WasmBackendOptions {
   readonly threads?: number;
   /** "portable" (the default) gives the same bits on every engine; "relaxed" fuses a · b + c; "fastest" is relaxed where it works. */
   readonly build?: Build | "fastest";
-  /** Memory that the backend may hold at most; 4 GiB where absent. */
+  /** Memory for values; packed filters and the threads' own scratch may add a quarter of it and 64 MiB. 4 GiB in all where absent. */
   readonly maxBytes?: number;
 }
 
@@ -66,7 +66,7 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
   const threads = await resolveThreads(options.threads);
   const build = await resolveBuild(options.build);
   const module = await compileKernels(build, threads > 1);
-  const memory = new WasmMemory(threads > 1, options.maxBytes ?? 2 ** 32);
+  const memory = new WasmMemory(threads > 1, options.maxBytes === undefined ? 2 ** 32 : options.maxBytes * 1.25 + 2 ** 26);
   const kernels = instantiateKernels(module, memory.memory);
   const backend = new WasmBackend(build, threads, memory, kernels);
   if (threads > 1) backend.pool = await ThreadPool.start(threads, module, memory.memory, () => backend.callOff());

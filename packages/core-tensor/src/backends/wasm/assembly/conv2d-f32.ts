@@ -8,6 +8,9 @@ import { copyRow, fillPlane } from "./planes";
 //     m 0      c00     c01     c02      c03        comes from the first cache: taps overlap, and planes of one image are
 //     m 1      c10     c11     c12      c13        small. A tail of up to 8 pixels takes 4 rows × 8 pixels instead.
 //
+// Floor: multiply-adds, 4 a vector. Measured, portable, one thread, 3 × 3 at 16 to 64 channels, 28² to 7², batch 64: 27 to 29 GF/s,
+// 0.83 of the tile alone; garbage between rows takes 4 to 14 %, the planes' copy the rest.
+//
 // The input gradient is the same product with dy for the image and filters turned round; with stride (ph, pw) the pixels of
 // dx fall in ph · pw phases, each reached by its own taps only: K ranges of one table. Nothing is multiplied by padding zeros
 // between strided pixels.

@@ -3,7 +3,8 @@ import * as op from "./opcodes";
 
 // One pass over memory for a group of element-wise operations, as numexpr does it: 512 elements at a time go through all
 // steps, each step one tight loop over registers of 2 kB that stay in the first cache. Plain twin: the references of the
-// single operations, src/ops/. Floor: bytes of inputs and outputs once, and 3 loads or stores of cache a step.
+// single operations, src/ops/, bit for bit but for exp, log, tanh and sigmoid. Floor: bytes of inputs and outputs once, and 3 loads or
+// stores of cache a step.
 //
 //   scratch       pointer of each operand for the current block, then the registers
 //   arguments     0 elements  1 chunk elements  2 operands  3 their place  4 steps  5 their place  6 stores  7 their place

@@ -33,12 +33,13 @@ export function packCodes(args: usize, chunk: i32): void {
   let to = <usize>load<u32>(args, 4) + <usize>(first >>> 3) * <usize>bits;
   const offset = load<f32>(args, 16), perStep = load<f32>(args, 20);
   const offsets = f32x4.splat(offset), perSteps = f32x4.splat(perStep);
+  const mostField = (1 << bits) - 1; // what is no code goes to the nearest field, NaN to 0, as in the twin
   let i = 0;
   if (isPowerOfTwo(bits)) {
     for (; i + 16 <= count; i += 16, from += 64, to += 2 * <usize>bits) {
       const low = i16x8.narrow_i32x4_s(fieldsOf(from, offsets, perSteps), fieldsOf(from + 16, offsets, perSteps));
       const high = i16x8.narrow_i32x4_s(fieldsOf(from + 32, offsets, perSteps), fieldsOf(from + 48, offsets, perSteps));
-      let bytes = i8x16.narrow_i16x8_u(low, high);
+      let bytes = i8x16.min_u(i8x16.narrow_i16x8_u(low, high), i8x16.splat(<i8>mostField));
       if (bits == 8) v128.store(to, bytes);
       else if (bits == 1) store<u16>(to, <u16>i8x16.bitmask(i8x16.ne(bytes, i8x16.splat(0))));
       else {
@@ -51,7 +52,8 @@ export function packCodes(args: usize, chunk: i32): void {
   }
   let word: u64 = 0, filled = 0;
   for (; i < count; i++, from += 4) {
-    word |= (<u64><u32>((load<f32>(from) - offset) * perStep)) << <u64>filled;
+    const field = (load<f32>(from) - offset) * perStep;
+    word |= (<u64><u32>(field > 0 ? min(field, <f32>mostField) : 0)) << <u64>filled;
     for (filled += bits; filled >= 8; filled -= 8, word >>= 8, to++) store<u8>(to, <u8>word);
   }
   if (filled > 0) store<u8>(to++, <u8>word);

@@ -9,6 +9,9 @@ import { copyRow, fillPlane } from "./planes";
 //     filters [M, C, 3, 3]                                   U [16][M][C]         U = G g Gᵀ      packed in pairs of rows, once
 //     products            O [16][4 rows][tiles] = U · V      for 4 filters at a time, tile 2 × 16 as in matmul-f32.ts
 //     image [M, Ho, Wo]   Y = Aᵀ O A                         adds alone; a 2 × 2 block of outputs from each tile
+//
+// Floor: 16/36 of the multiply-adds. Measured against conv2d-f32.ts in one run, batch 64: 1.5 times its speed at 16 channels of 28²,
+// 1.75 at 32 of 14², 1.5 at 64 of 7² (whose last tiles are half empty), 1.2 at 8 channels, where the transforms weigh most.
 
 /**
  * U in panels [group][row pair][16][K][2], rows filled up to a multiple of 4 with zeros.

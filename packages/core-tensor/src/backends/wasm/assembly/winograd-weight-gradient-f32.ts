@@ -12,6 +12,8 @@ import { transformInput } from "./winograd-f32";
 // Z · Vᵀ as in matmul-f32.ts, where the channels fill panels of 16: Z in pairs of rows, V turned to [tiles][16]. Elsewhere as in
 // conv2d-weight-gradient-f32.ts, where the lanes of a vector are added at the end.
 //
+// Measured against conv2d-weight-gradient-f32.ts in one run, batch 64: 1.4 to 1.55 times its speed, 1.2 at 64 channels of 7².
+//
 // Images are summed in a fixed number of groups, each with a dU of its own, added in order at the end.
 
 /**

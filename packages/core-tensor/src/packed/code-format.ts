@@ -37,7 +37,7 @@ export function largestInteger({ offset, step, levels }: CodeFormat): number {
 
 const kinds: readonly string[] = ["binary", "bipolar", "ternary", "int", "uint"];
 
-/** A format that came from outside, checked: whole numbers, 2 … 2^bits levels, offsets that int32 sums can carry. */
+/** A format that came from outside, checked: whole numbers, 2 … 2^bits levels, integers that int16 holds. */
 export function checkFormat(op: string, format: CodeFormat): CodeFormat {
   const { kind, bits, offset, step, levels } = format;
   const isSound =
@@ -48,11 +48,12 @@ export function checkFormat(op: string, format: CodeFormat): CodeFormat {
     levels >= 2 &&
     levels <= 2 ** bits &&
     Number.isInteger(offset) &&
-    Math.abs(offset) <= 2 ** 15;
+    offset >= -(2 ** 15) &&
+    offset + step * (levels - 1) < 2 ** 15;
   if (isSound) return { kind, bits, offset, step, levels };
   throw new ArgumentError(`${op} can't read codes of this format`, {
     op,
-    want: "a format as codeFormat() makes it: 1 to 8 bits, 2 to 2^bits levels, a whole offset, step 1 or 2",
+    want: "a format as codeFormat() makes it: 1 to 8 bits, 2 to 2^bits levels, a whole offset, step 1 or 2, integers of 16 bits",
     got: JSON.stringify(format),
   });
 }

@@ -9,6 +9,8 @@ import { fillPlane } from "./planes";
 //     m 1     c10   c11
 //     m 2     c20   c21         Images are summed in a fixed number of groups; each has sums of its own, which
 //     m 3     c30   c31         SUM_PARTIALS adds up in order. The number of threads changes no bit.
+//
+// Measured as conv2d-f32.ts: 23 to 27 GF/s; the shorter the runs, the more the lanes' sums cost.
 
 /**
  * Arguments: 0 x, 1 dy, 2 partial sums [image group][M][K], 3 groups, 4 channels of a group, 5 H, 6 W, 7 strideH, 8 strideW, 9 padTop,

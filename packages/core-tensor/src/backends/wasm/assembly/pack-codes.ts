@@ -53,7 +53,7 @@ export function packCodes(args: usize, chunk: i32): void {
   let word: u64 = 0, filled = 0;
   for (; i < count; i++, from += 4) {
     const field = (load<f32>(from) - offset) * perStep;
-    word |= (<u64><u32>(field > 0 ? min(field, <f32>mostField) : 0)) << <u64>filled;
+    word |= (<u64><u32>(field > 0 ? min<f32>(field, <f32>mostField) : <f32>0)) << <u64>filled;
     for (filled += bits; filled >= 8; filled -= 8, word >>= 8, to++) store<u8>(to, <u8>word);
   }
   if (filled > 0) store<u8>(to++, <u8>word);

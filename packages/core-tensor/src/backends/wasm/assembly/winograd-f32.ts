@@ -92,7 +92,7 @@ export function winograd(args: usize, chunk: i32, scratch: usize): void {
   for (let row = 0; row < rowsOut; row += 4) {
     const count = min(4, rowsOut - row);
     let pair = panels + (<usize>(row >> 1) * 16 * <usize>K << 3);
-    const nextPair = 16 * (<usize>K << 3);
+    const nextPair: usize = <usize>K << 7;
     let v = V, o = O;
     for (let part = 0; part < 16; part++, pair += <usize>K << 3, v += partBytes, o += channelBytes << 2) {
       multiplyTiles(pair, nextPair, v, channelBytes, K, o, tiles * together, count);

@@ -177,7 +177,7 @@ function storeColumn(to: usize, partBytes: usize, above: v128, below: v128): voi
 export function winogradWeights(args: usize, chunk: i32): void {
   const groups = load<i32>(args, 8), M = load<i32>(args, 12), C = load<i32>(args, 16), imageGroups = load<i32>(args, 20);
   const group = chunk / M, m = chunk % M;
-  const partBytes = <usize>M * <usize>C << 2, groupBytes = 16 * partBytes;
+  const partBytes = <usize>M * <usize>C << 2, groupBytes = partBytes << 4;
   const from = <usize>load<u32>(args) + <usize>group * groupBytes + (<usize>(m * C) << 2);
   let to = <usize>load<u32>(args, 4) + (<usize>chunk * <usize>C * 9 << 2);
   for (let c: usize = 0; c < <usize>C; c++, to += 36) {

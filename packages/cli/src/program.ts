@@ -1,12 +1,14 @@
 import { Command } from "@commander-js/extra-typings";
 import { version } from "../package.json";
 import { addConvertVerb } from "./verbs/convert.js";
+import { addCostVerb } from "./verbs/cost.js";
 import { addDataVerb } from "./verbs/data.js";
 import { addDemoVerb } from "./verbs/demo.js";
 import { addDoctorVerb } from "./verbs/doctor.js";
 import { addEvalVerb } from "./verbs/eval.js";
 import { addInspectVerb } from "./verbs/inspect.js";
 import { addListVerb } from "./verbs/list.js";
+import { addMemoryVerb } from "./verbs/memory.js";
 import { addPredictVerb } from "./verbs/predict.js";
 import { addSchemaVerb } from "./verbs/schema.js";
 import { addTrainVerb } from "./verbs/train.js";
@@ -29,6 +31,8 @@ export function createProgram(): Command {
     addConvertVerb,
     addPredictVerb,
     addInspectVerb,
+    addCostVerb,
+    addMemoryVerb,
     addDataVerb,
     addListVerb,
     addSchemaVerb,

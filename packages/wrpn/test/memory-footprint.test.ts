@@ -29,7 +29,7 @@ describe("WRPN figure 1: activations and weights in per cent of both", () => {
     ["training", 32, 32.9, 93.1],
     ["inference", 1, 0.9, 28.5],
     ["inference", 32, 23.4, 92.7],
-  ] as const)("AlexNet, %s, batch %d: %d as it comes out; the paper prints %d", (phase, batch, share) =>
+  ] as const)("AlexNet, %s, batch %d: %d as it comes out; the paper prints %d", (phase, batch, share, _printed) =>
     expect(footprintOf("alexnet", batch, phase).activationShare.toFixed(1)).toBe(share.toFixed(1)),
   );
 

@@ -1,0 +1,36 @@
+import type { Command } from "@commander-js/extra-typings";
+import { choiceOption, countValue, numberValue } from "../option-values.js";
+import { print, printJson } from "../print.js";
+
+/** `lowbit cost --model NAME`: what one forward pass costs, layer by layer. */
+export function addCostVerb(program: Command): void {
+  program
+    .command("cost")
+    .description(
+      "MACs, WRPN cost and weight bytes of one forward pass, per layer, relative to the network at 1x in fp32",
+    )
+    .requiredOption("--model <name>", "a built-in model")
+    .option("--width <factor>", "multiplies the channels of every layer", numberValue, 1)
+    .option(
+      "--first-layer-width <factor>",
+      "the same for the first layer; as --width unless told otherwise",
+      numberValue,
+    )
+    .option("--precision <wKaL>", "bits of weights and activations, for example w4a8", "fp32")
+    .addOption(
+      choiceOption("--convention <name>", "what layers in full precision cost", [
+        "charged",
+        "uniform",
+        "quantized",
+      ]).default("charged"),
+    )
+    .option("--input <C,H,W>", "channels, height and width of its images; those it was made for unless told otherwise")
+    .option("--classes <count>", "its classes; 10, or 1000 for ImageNet, unless told otherwise", countValue)
+    .option("--json", "print JSON, for programs", false)
+    .action(async ({ json, ...options }) => {
+      const { runCost, formatCost } = await import("../run-cost.js");
+      const report = runCost(options);
+      if (json) printJson(report);
+      else print(formatCost(report));
+    });
+}

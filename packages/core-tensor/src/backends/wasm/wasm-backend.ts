@@ -66,7 +66,10 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
   const threads = await resolveThreads(options.threads);
   const build = await resolveBuild(options.build);
   const module = await compileKernels(build, threads > 1);
-  const memory = new WasmMemory(threads > 1, options.maxBytes === undefined ? 2 ** 32 : options.maxBytes * 1.25 + 2 ** 26);
+  const memory = new WasmMemory(
+    threads > 1,
+    options.maxBytes === undefined ? 2 ** 32 : options.maxBytes * 1.25 + 2 ** 26,
+  );
   const kernels = instantiateKernels(module, memory.memory);
   const backend = new WasmBackend(build, threads, memory, kernels);
   if (threads > 1) backend.pool = await ThreadPool.start(threads, module, memory.memory, () => backend.callOff());

@@ -74,7 +74,7 @@ describe("training that keeps packed maps", () => {
       expect(packed.losses).toEqual(kept.losses);
       expect(packed.weights).toEqual(kept.weights);
       // Where a network is so small that one layer's work is the peak, the packed maps come on top of it.
-      if (model === "resnet8") expect(packed.scratchBytes).toBeLessThan(0.85 * kept.scratchBytes);
+      if (model === "resnet8") expect(packed.scratchBytes).toBeLessThan(0.8 * kept.scratchBytes);
     }
   });
 

@@ -1,5 +1,5 @@
 import { buildNode } from "./define-op.js";
-import type { Tensor } from "./tensor.js";
+import { inPlaceOf, type Tensor } from "./tensor.js";
 import { currentTrace } from "./variable.js";
 
 /** Gets a node and its already rewritten inputs; returns what takes its place, or undefined to keep the operation. */
@@ -24,9 +24,10 @@ export function rewrite(roots: readonly Tensor[], rule: RewriteRule): Tensor[] {
       if (done.has(node)) continue;
       const inputs = node.inputs.map((input) => done.get(input) as Tensor);
       const unchanged = inputs.every((input, i) => input === node.inputs[i]);
+      const rebuild = () => (unchanged ? node : buildNode(node.op, inputs, node.attributes, node.layer));
       done.set(
         node,
-        rule(node, inputs) ?? (unchanged ? node : buildNode(node.op, inputs, node.attributes, node.layer)),
+        inPlaceOf(node, () => rule(node, inputs) ?? rebuild()),
       );
     }
     return done.get(root) as Tensor;

@@ -7,6 +7,7 @@ import type { Shape } from "./shape.js";
 export type Attributes = any;
 
 let nextId = 0;
+let rankToTake: number | undefined;
 
 /**
  * A handle on a node of the lazy graph: an operation, its inputs, the shape and dtype of its result. Holds no values;
@@ -15,6 +16,11 @@ let nextId = 0;
 export class Tensor {
   /** Rises in the order of building, so inputs always have smaller ids than their readers. */
   readonly id: number = nextId++;
+  /**
+   * When it is computed among nodes that are ready: lower first. That of building, so that a program runs as it was written; a node
+   * that a pass builds takes the rank of the one that it stands for.
+   */
+  rank: number = rankToTake ?? this.id;
 
   constructor(
     readonly op: OpDeclaration,
@@ -25,6 +31,17 @@ export class Tensor {
     /** Path of the layer that built this node, "" outside layers. */
     readonly layer: string,
   ) {}
+}
+
+/** Builds nodes that take the rank of `node`: they do its work, so they run when it would have run. */
+export function inPlaceOf<T>(node: Tensor, build: () => T): T {
+  const outer = rankToTake;
+  rankToTake = node.rank;
+  try {
+    return build();
+  } finally {
+    rankToTake = outer;
+  }
 }
 
 const layerPath: string[] = [];

@@ -17,7 +17,7 @@ export interface CodesOptions {
 
 const packedDtype = ({ bits }: CodeFormat): Dtype => `p${bits}` as Dtype;
 
-/** Whole numbers of a format, held in f32, into packed fields: field = (integer − offset) / step. Any shape. */
+/** Whole numbers of a format, held in f32, into packed fields: field = (integer − offset) / step, held to its bits. Any shape. */
 export const packCodes: Op<1, CodesOptions> = defineOp({
   name: "packCodes",
   arity: 1,
@@ -28,7 +28,9 @@ export const packCodes: Op<1, CodesOptions> = defineOp({
     return packedDtype(format);
   },
   reference: (out, [x], { format }) => {
-    const fields = Array.from(x.data as Float32Array, (code) => (code - format.offset) / format.step);
+    const most = 2 ** format.bits - 1;
+    const fieldOf = (code: number) => Math.trunc((code - format.offset) / format.step) || 0;
+    const fields = Array.from(x.data as Float32Array, (code) => Math.min(most, Math.max(0, fieldOf(code))));
     out.data.set(packFields(fields, format.bits));
   },
   examples: [{ shapes: [[3, 5]], dtypes: ["f32"], attributes: { format: ternary }, range: [0, 0] }],

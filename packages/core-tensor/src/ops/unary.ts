@@ -73,13 +73,15 @@ export const sigmoid: Op<1> = defineElementwise({
   gradient: (dy, _, { output }) => [multiply(dy, multiply(output, subtract(1, output)))],
 });
 
-/** max(x, 0); NaN stays NaN. Gradient: dy where x > 0. */
+/**
+ * max(x, 0); NaN stays NaN. Gradient: dy where x > 0, which is where the result is: so x need not be kept for it.
+ */
 export const relu: Op<1> = defineElementwise({
   name: "relu",
   arity: 1,
   apply: (x) => (x < 0 ? 0 : x),
   kinks: [0],
-  gradient: (dy, [x]) => [reluGradient(dy, x)],
+  gradient: (dy, _, { output }) => [reluGradient(dy, output)],
 });
 
 /** dy where x > 0, 0 elsewhere: relu backwards, in one pass. */

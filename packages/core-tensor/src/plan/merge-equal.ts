@@ -1,6 +1,6 @@
 import { buildNode } from "../graph/define-op.js";
 import { topologicalOrder } from "../graph/order.js";
-import type { Tensor } from "../graph/tensor.js";
+import { inPlaceOf, type Tensor } from "../graph/tensor.js";
 
 /** JSON would write NaN and both infinities as null, and −0 as 0. */
 const exactly = (_: string, value: unknown) =>
@@ -28,7 +28,9 @@ export function mergeEqual(roots: readonly Tensor[]): Tensor[] {
     const inputs = node.inputs.map((input) => merged.get(input) as Tensor);
     const key = keyOf(node, inputs);
     const isSame = inputs.every((input, i) => input === node.inputs[i]);
-    const known = kept.get(key) ?? (isSame ? node : buildNode(node.op, inputs, node.attributes, node.layer));
+    const rebuild = () => inPlaceOf(node, () => buildNode(node.op, inputs, node.attributes, node.layer));
+    const known = kept.get(key) ?? (isSame ? node : rebuild());
+    known.rank = Math.min(known.rank, node.rank);
     kept.set(key, known);
     merged.set(node, known);
   }

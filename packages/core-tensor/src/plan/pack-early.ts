@@ -16,7 +16,8 @@ export function packEarly(order: readonly Tensor[]): Tensor[] {
   const place = new Map<Tensor, number>();
   order.forEach((node, index) => {
     const afterInputs = Math.max(0, ...node.inputs.map((input) => place.get(input) as number));
-    place.set(node, moved.has(node) ? afterInputs : index);
+    const isSource = node.inputs.length === 0; // there from the start, wherever the order names it
+    place.set(node, isSource ? 0 : moved.has(node) ? afterInputs : index);
   });
   const rank = new Map(order.map((node, index) => [node, index]));
   const key = (node: Tensor) => [place.get(node) as number, moved.has(node) ? 1 : 0, rank.get(node) as number];

@@ -1,5 +1,4 @@
 import type { HostArray } from "../graph/dtype.js";
-import { topologicalOrder } from "../graph/order.js";
 import { elementsOf, sameShape } from "../graph/shape.js";
 import type { Tensor } from "../graph/tensor.js";
 import type { Variable } from "../graph/variable.js";
@@ -7,6 +6,7 @@ import { copy } from "../ops/unary.js";
 import type { Backend } from "./backend.js";
 import { fusedElementwise, fuseElementwise, type Group } from "./fuse-elementwise.js";
 import { mergeEqual } from "./merge-equal.js";
+import { orderByRank } from "./order-by-rank.js";
 import { packEarly } from "./pack-early.js";
 import { type Lifetime, placeBuffers } from "./place-buffers.js";
 import { type Buffer, type Call, type FusedElementwise, PlannedBuffer, type Program } from "./program.js";
@@ -83,7 +83,7 @@ function listTasks(order: readonly Tensor[], roots: ReadonlySet<Tensor>, backend
 export function plan(wanted: Wanted, backend: Backend): Program {
   const merged = mergeEqual([...wanted.outputs, ...wanted.assignments.map(({ value }) => value)].map(owned));
   const roots = new Set(merged.map(storageNode));
-  const order = packEarly(topologicalOrder(merged));
+  const order = packEarly(orderByRank(merged));
   const tasks = listTasks(order, roots, backend);
   return new Planner(backend, tasks).build(wanted, merged, order);
 }

@@ -3,12 +3,12 @@ import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { CeilingMeter } from "./measure/ceiling.js";
+import { profileTraining } from "./profile/profile-training.js";
 import { startResult } from "./report/result.js";
 import { formatTable } from "./report/table.js";
-import { profileTraining } from "./profile/profile-training.js";
-import type { Suite } from "./suites/suite.js";
 import { inferSuite } from "./suites/infer-suite.js";
 import { kernelsSuite } from "./suites/kernels-suite.js";
+import type { Suite } from "./suites/suite.js";
 import { trainSuite } from "./suites/train-suite.js";
 
 const suites = new Map<string, Suite>([kernelsSuite, trainSuite, inferSuite].map((suite) => [suite.name, suite]));
@@ -19,7 +19,11 @@ const say = (text: string): void => {
 };
 
 function readCommandLine() {
-  const options = { json: { type: "string" }, threads: { type: "string", default: "1" }, only: { type: "string" } } as const;
+  const options = {
+    json: { type: "string" },
+    threads: { type: "string", default: "1" },
+    only: { type: "string" },
+  } as const;
   const { values, positionals } = parseArgs({ options, allowPositionals: true });
   const threads = Number(values.threads);
   if (positionals.length !== 1 || !Number.isInteger(threads) || threads < 1) throw new TypeError(USAGE);
@@ -48,6 +52,8 @@ try {
 } catch (error) {
   const isUsage = error instanceof TypeError && "message" in error && error.message.includes("pnpm bench");
   const isOption = (error as { code?: string }).code?.startsWith("ERR_PARSE_ARGS");
-  say(isUsage || isOption ? `${(error as Error).message}${isOption ? `\n${USAGE}` : ""}` : String((error as Error).stack));
+  say(
+    isUsage || isOption ? `${(error as Error).message}${isOption ? `\n${USAGE}` : ""}` : String((error as Error).stack),
+  );
   process.exitCode = isUsage || isOption ? 2 : 1;
 }

@@ -12,7 +12,7 @@ export interface Ceiling {
 }
 
 const CHAINS = [8, 10, 12]; // more than 13 do not fit the 16 registers of x64
-const SAMPLE_MS = 6;
+const SAMPLE_MS = 3;
 const COPY_BYTES = 2 ** 26;
 
 interface Loop {

@@ -1,4 +1,4 @@
-import { createEngine, elementsOf, Engine } from "@lowbit/core-tensor";
+import { createEngine, Engine, elementsOf } from "@lowbit/core-tensor";
 import { createModel } from "@lowbit/nn";
 import { createRegistry, prepare } from "@lowbit/quant";
 import { plugin, wrpn } from "@lowbit/wrpn";
@@ -29,7 +29,14 @@ function operationsOf({ call: { op, inputs, outputs } }: TimedCall): number {
 function describeCall({ call: { op, inputs, outputs, attributes }, kernel }: TimedCall): string {
   const shapes = [...inputs.slice(0, 2), outputs[0]].map(({ shape }) => `[${shape.join(" ")}]`).join(" ");
   const steps = attributes?.steps as { code: string }[] | undefined;
-  return `${kernel} ${steps ? steps.map(({ code }) => code).join(",").slice(0, 60) : op.name} ${shapes}`;
+  return `${kernel} ${
+    steps
+      ? steps
+          .map(({ code }) => code)
+          .join(",")
+          .slice(0, 60)
+      : op.name
+  } ${shapes}`;
 }
 
 const bytesOf = ({ call }: TimedCall): number =>
@@ -39,7 +46,10 @@ function formatGroup(name: string, calls: readonly TimedCall[], total: number): 
   const milliseconds = calls.reduce((sum, call) => sum + call.milliseconds, 0) / STEPS;
   const operations = calls.reduce((sum, call) => sum + operationsOf(call), 0);
   const bytes = calls.reduce((sum, call) => sum + bytesOf(call), 0);
-  const rate = operations > 0 ? `${(operations / milliseconds / 1e6).toFixed(1)} Gop/s` : `${(bytes / milliseconds / 1e6).toFixed(1)} GB/s`;
+  const rate =
+    operations > 0
+      ? `${(operations / milliseconds / 1e6).toFixed(1)} Gop/s`
+      : `${(bytes / milliseconds / 1e6).toFixed(1)} GB/s`;
   const share = `${((100 * milliseconds * STEPS) / total).toFixed(1)} %`;
   return `${milliseconds.toFixed(2).padStart(8)} ms ${share.padStart(7)} ${rate.padStart(11)}  ${calls.length} × ${name}`;
 }
@@ -70,7 +80,9 @@ export async function profileTraining(options: { readonly threads: number; reado
   await engine.close();
   const total = timed.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
   const byOperation = group(timed, ({ call }) => call.op.name);
-  const byShape = group(timed, describeCall).filter(([, calls]) => calls.some((each) => each.milliseconds / total > LEAST_SHARE));
+  const byShape = group(timed, describeCall).filter(([, calls]) =>
+    calls.some((each) => each.milliseconds / total > LEAST_SHARE),
+  );
   return [
     `${model} ${precision}, batch 64, ${options.threads} thread(s): ${whole.toFixed(1)} ms a step, ${(total / STEPS).toFixed(1)} in kernels`,
     ...byOperation.map(([name, calls]) => formatGroup(name, calls, total)),

@@ -26,7 +26,12 @@ const HEAD = ["work", "ours", "ms (quartiles)", "Gop/s", "of ceiling", "peer", "
 
 function alignColumns(lines: readonly (readonly string[])[]): string[] {
   const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)));
-  return lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column])).join("  ").trimEnd());
+  return lines.map((line) =>
+    line
+      .map((cell, column) => cell.padEnd(widths[column]))
+      .join("  ")
+      .trimEnd(),
+  );
 }
 
 /** Every figure beside its peer's, and both beside what the machine could do at best. Ratio above 1: ours is faster. */

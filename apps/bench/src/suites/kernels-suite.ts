@@ -5,8 +5,8 @@ import {
   conv2d,
   conv2dCodes,
   createEngine,
-  elementsOf,
   type Engine,
+  elementsOf,
   type HostTensor,
   input,
   matmul,
@@ -78,12 +78,14 @@ function fp32Work(shape: Shape) {
 }
 
 /** NHWC as tfjs gives it, back in our order. */
-const channelsFirst = (values: tf.Tensor): tf.Tensor => (values.rank === 4 ? tf.transpose(values, [0, 3, 1, 2]) : values);
+const channelsFirst = (values: tf.Tensor): tf.Tensor =>
+  values.rank === 4 ? tf.transpose(values, [0, 3, 1, 2]) : values;
 
 function fp32Peers(shape: Shape, threads: number): Peer[] {
   const { a, b, padding, isProduct, build } = fp32Work(shape);
   const common = { precision: "fp32", tolerance: TOLERANCE } as const;
-  const model = () => encodeOnnx(build(input("a", a.shape), isProduct ? input("b", b.shape) : constantOf(b)), initialValues);
+  const model = () =>
+    encodeOnnx(build(input("a", a.shape), isProduct ? input("b", b.shape) : constantOf(b)), initialValues);
   const inputs: Record<string, HostTensor> = isProduct ? { a, b } : { a };
   const onnx = PEERS.map((name) => ({ ...common, name, open: () => openOnnx(name, model(), inputs, threads) }));
   const prepare = () =>
@@ -104,7 +106,10 @@ function ownFp32(engine: Engine, shape: Shape): Contestant {
 function codesWork(shape: Shape, precision: string) {
   const { C, M, size, R } = shape;
   const { x, w } = codes[precision];
-  const [xShape, wShape] = [[1, C, size, size], [M, C, R, R]];
+  const [xShape, wShape] = [
+    [1, C, size, size],
+    [M, C, R, R],
+  ];
   const xFields = Uint8Array.from(randomWhole(`${precision} x`, xShape, x.levels));
   const wFields = randomWhole(`${precision} w`, wShape, w.levels);
   const options = { padding: (R - 1) / 2, x, w };
@@ -112,7 +117,8 @@ function codesWork(shape: Shape, precision: string) {
     Float32Array.from(fields, (field) => offset + step * field);
   const packed: HostTensor = { dtype: `p${w.bits}` as "p1", shape: wShape, data: packFields(wFields, w.bits) };
   return {
-    packed: () => conv2dCodes(resident("x", { dtype: "u8", shape: xShape, data: xFields }), constantOf(packed), options),
+    packed: () =>
+      conv2dCodes(resident("x", { dtype: "u8", shape: xShape, data: xFields }), constantOf(packed), options),
     plain: () =>
       conv2d(
         resident("x", { dtype: "f32", shape: xShape, data: integersOf(xFields, x) }),
@@ -134,7 +140,13 @@ async function compareFp32(shape: Shape, build: BuildName, threads: number, run:
 }
 
 /** Codes against own fp32 at the same shape: for a product, the fp32 product itself. */
-async function compareCodes(shape: Shape, precision: string, build: BuildName, threads: number, run: SuiteRun): Promise<Row[]> {
+async function compareCodes(
+  shape: Shape,
+  precision: string,
+  build: BuildName,
+  threads: number,
+  run: SuiteRun,
+): Promise<Row[]> {
   const engine = await createEngine({ threads, build });
   const { packed, plain } = codesWork(shape, precision);
   const ours = runGraph(engine, packed);
@@ -162,7 +174,8 @@ export const kernelsSuite: Suite = {
   name: "kernels",
   async run(run) {
     const rows: Row[] = [];
-    const isWanted = (shape: Shape, precision: string) => run.only === undefined || idOf(shape, precision).includes(run.only);
+    const isWanted = (shape: Shape, precision: string) =>
+      run.only === undefined || idOf(shape, precision).includes(run.only);
     for (const build of await availableBuilds()) {
       for (const threads of new Set([1, run.threads])) {
         for (const shape of [product, ...convolutions]) {

@@ -4,6 +4,7 @@ import { createRegistry, type PreparedModel, parsePrecision, prepare } from "@lo
 import { plugin, wrpn } from "@lowbit/wrpn";
 import { checkAgreement } from "../measure/agreement.js";
 import { alternate } from "../measure/alternate.js";
+import { availableBuilds, type BuildName } from "../ours/available-builds.js";
 import { randomLabels, randomNormal } from "../ours/random-tensors.js";
 import { startTraining, type Training } from "../ours/training.js";
 import { startTensorflow, tensorflowVersion } from "../peers/tensorflow/start-tensorflow.js";
@@ -11,7 +12,6 @@ import type { FakeQuantization } from "../peers/tensorflow/tensorflow-resnet.js"
 import { TensorflowTraining } from "../peers/tensorflow/tensorflow-training.js";
 import { makeRow, type Row } from "../report/row.js";
 import type { Suite, SuiteRun } from "./suite.js";
-import { availableBuilds, type BuildName } from "../ours/available-builds.js";
 
 /** A training step to compare: forward pass, loss, gradients, SGD with momentum. */
 export interface TrainWork {

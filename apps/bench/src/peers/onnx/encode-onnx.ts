@@ -15,7 +15,12 @@ function attributeOfInt(name: string, value: number): Uint8Array {
   return message(field(1, text(name)), field(3, value), field(20, 2));
 }
 
-function node(opType: string, inputs: readonly string[], output: string, attributes: readonly Uint8Array[] = []): Uint8Array {
+function node(
+  opType: string,
+  inputs: readonly string[],
+  output: string,
+  attributes: readonly Uint8Array[] = [],
+): Uint8Array {
   return message(
     ...inputs.map((each) => field(1, text(each))),
     field(2, text(output)),
@@ -55,6 +60,14 @@ function encodeNode(each: Tensor, inputs: readonly string[], output: string, ext
         attributeOfInts("dilations", attributes.dilation),
         attributeOfInts("pads", [top, left, bottom, right]),
         attributeOfInt("group", attributes.groups),
+      ]);
+    }
+    case "maxPool2d": {
+      const [top, bottom, left, right] = attributes.padding;
+      return node("MaxPool", inputs, output, [
+        attributeOfInts("kernel_shape", attributes.window),
+        attributeOfInts("strides", attributes.stride),
+        attributeOfInts("pads", [top, left, bottom, right]),
       ]);
     }
     case "matmul":

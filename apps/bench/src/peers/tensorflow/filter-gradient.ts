@@ -21,7 +21,12 @@ export function filterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, attributes: Filt
   const [R, S, C, M] = filterShape;
   const { top, bottom, left, right } = info.padInfo;
   return tf.tidy(() => {
-    const padded = tf.pad(x, [[0, 0], [top, bottom], [left, right], [0, 0]]);
+    const padded = tf.pad(x, [
+      [0, 0],
+      [top, bottom],
+      [left, right],
+      [0, 0],
+    ]);
     const images = tf.transpose(padded, [3, 1, 2, 0]) as tf.Tensor4D; // [C, H, W, N]
     const filter = tf.transpose(dy, [1, 2, 0, 3]) as tf.Tensor4D; // [Ho, Wo, N, M]
     const whole = tf.conv2d(images, filter, 1, "valid", "NHWC", [info.strideHeight, info.strideWidth]);

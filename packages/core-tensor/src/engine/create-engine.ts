@@ -11,6 +11,11 @@ export interface CreateEngineOptions extends EngineOptions {
   readonly threads?: number;
   /** Which kernels: "portable" gives the same bits on every machine, "fastest" takes what this one does best. */
   readonly build?: "portable" | "relaxed" | "fastest";
+  /**
+   * The wasm backend alone: Winograd's convolution where nothing is trained, about 1.5 times as fast for 3 × 3 taps. Rounding grows
+   * with the largest values around an output: |error| ≤ 81 · (C + 10) · 2⁻²⁴ · Σ_c max|w[m, c]| · max|x[c]|. Never used for codes.
+   */
+  readonly winograd?: boolean;
   /** The js backend alone: "f64" keeps f32 values in float64. */
   readonly float?: "f32" | "f64";
 }
@@ -21,11 +26,11 @@ export interface CreateEngineOptions extends EngineOptions {
  * @throws {BackendError} when the backend that was named is missing or broken here
  */
 export async function createEngine(options: CreateEngineOptions = {}): Promise<Engine> {
-  const { backend = "wasm", threads, build = "portable", float = "f32", memoryLimit } = options;
+  const { backend = "wasm", threads, build = "portable", float = "f32", memoryLimit, winograd } = options;
   if (backend === "js") return new Engine(new JsBackend(float), { memoryLimit });
   if (backend === "wasm") {
     const { createWasmBackend } = await import("../backends/wasm/wasm-backend.js");
-    return new Engine(await createWasmBackend({ threads, build, maxBytes: memoryLimit }), { memoryLimit });
+    return new Engine(await createWasmBackend({ threads, build, maxBytes: memoryLimit, winograd }), { memoryLimit });
   }
   throw new BackendError(`there is no backend "${backend}"`, { want: "js or wasm", got: backend });
 }

@@ -178,6 +178,7 @@ export const cast: Op<1, { dtype: Dtype }> = defineElementwise({
     }
     return dtype;
   },
+  immediates: ({ dtype }) => [castable.indexOf(dtype)],
   apply: (x, _, __, { dtype }) => (dtype === "f32" ? x : dtype === "bool" ? Number(x !== 0) : Math.trunc(x)),
   gradient: (dy, [x], { attributes }) => [x.dtype === "f32" && attributes.dtype === "f32" ? dy : null],
   examples: [

@@ -124,7 +124,9 @@ function restoreNode(
     const { shape, dtype } = node as { shape: Shape; dtype: Dtype };
     if (!/^(f32|i32|u8|bool|p[1-8])$/.test(dtype)) throw new FileFormatError(`dtype ${dtype} is unknown`);
     if (tensor.data.byteLength !== bytesOf(dtype, elementsOf(shape))) {
-      throw new FileFormatError(`tensor ${JSON.stringify(node.tensor)} has ${tensor.data.byteLength} bytes, not those of its shape`);
+      throw new FileFormatError(
+        `tensor ${JSON.stringify(node.tensor)} has ${tensor.data.byteLength} bytes, not those of its shape`,
+      );
     }
     return constantOf({ shape, dtype, data: tensor.data });
   }

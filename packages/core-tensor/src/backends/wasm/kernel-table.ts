@@ -29,6 +29,7 @@ import {
   transposeKernel,
   zeroPadKernel,
 } from "./kernels/strided-copy.js";
+import { winogradConv2dKernel } from "./kernels/winograd-conv2d.js";
 
 const all: readonly Kernel[] = [
   ...[fusedElementwiseKernel, castKernel, matmulKernel],
@@ -44,8 +45,11 @@ const all: readonly Kernel[] = [
 /** Every kernel of this backend, by the operation that it computes. */
 const kernels: ReadonlyMap<string, Kernel> = new Map(all.map((kernel) => [kernel.op, kernel]));
 
-/** The kernel for a call, or why the reference computes it. */
-export function chooseKernel(call: UnplacedCall): { kernel?: Kernel; reason: string } {
+/** The kernel for a call, or why the reference computes it. `winograd` only for inference, where it was asked for. */
+export function chooseKernel(call: UnplacedCall, winograd: boolean): { kernel?: Kernel; reason: string } {
+  if (winograd && call.op.name === winogradConv2dKernel.op && winogradConv2dKernel.supports(call) === true) {
+    return { kernel: winogradConv2dKernel, reason: "winograd was asked for, and nothing is trained: rounding grows" };
+  }
   const kernel = kernels.get(call.op.name);
   if (!kernel) return { reason: `wasm has no kernel for ${call.op.name}` };
   const answer = kernel.supports(call);

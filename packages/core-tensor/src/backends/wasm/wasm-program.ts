@@ -23,6 +23,8 @@ export interface Held {
 export interface Host {
   readonly memory: WasmMemory;
   readonly kernels: KernelExports;
+  /** Whether conv2d of programs that assign nothing may take Winograd's way. */
+  readonly winograd: boolean;
   /** Room that a thread has for itself while it computes a chunk. */
   reserveThreadScratch(bytes: number): void;
   runKernels(segment: Segment & { kind: "kernels" }): Promise<void>;
@@ -40,6 +42,7 @@ export class WasmProgram implements LoadedProgram {
   private readonly once: readonly Segment[];
   private readonly segments: readonly Segment[];
   private readonly constants: ReadonlySet<number>;
+  private readonly winograd: boolean;
   private hasRunOnce = false;
 
   constructor(
@@ -47,8 +50,9 @@ export class WasmProgram implements LoadedProgram {
     private readonly program: Program,
     private readonly scratchOffset: number,
   ) {
+    this.winograd = host.winograd && program.assignments.length === 0;
     this.choices = program.calls.map((call) => {
-      const { kernel, reason } = chooseKernel(call);
+      const { kernel, reason } = chooseKernel(call, this.winograd);
       return { kernel: kernel ? kernel.name(call) : "reference", reason };
     });
     this.constants = new Set(
@@ -125,7 +129,7 @@ export class WasmProgram implements LoadedProgram {
       instructions = [];
     };
     for (const call of calls) {
-      const { kernel } = chooseKernel(call);
+      const { kernel } = chooseKernel(call, this.winograd);
       if (kernel) {
         instructions.push(...this.emit(kernel, call, packing).filter(({ chunks }) => chunks > 0));
       } else {

@@ -11,7 +11,6 @@ import { argmax, reduce } from "./reduce-f32";
 import { softmaxRows } from "./softmax-f32";
 import { fillZeros, gatherRows, scatterRows, stridedCopy } from "./strided-copy";
 import { packWinograd, winograd } from "./winograd-f32";
-import { winogradWeights, winogradWeightSums } from "./winograd-weight-gradient-f32";
 
 // A program is a run of words: instructions [opcode, words, chunks, ...arguments], then END. Every instruction is cut into
 // chunks by its shape alone; who computes a chunk changes no bit of it.
@@ -58,8 +57,6 @@ function execute(opcode: i32, args: usize, chunk: i32, scratch: usize): void {
     case op.CORRELATE_CODES: correlateCodes(args, chunk, scratch); break;
     case op.PACK_WINOGRAD: packWinograd(args, chunk); break;
     case op.WINOGRAD: winograd(args, chunk, scratch); break;
-    case op.WINOGRAD_WEIGHT_SUMS: winogradWeightSums(args, chunk, scratch); break;
-    case op.WINOGRAD_WEIGHTS: winogradWeights(args, chunk); break;
     case op.PACK_CODES: packCodes(args, chunk); break;
     case op.UNPACK_CODES: unpackCodes(args, chunk); break;
     default: unreachable();

@@ -31,8 +31,6 @@ export const PACK_FILTER_NIBBLES = 26;
 export const CORRELATE_CODES = 27;
 export const PACK_WINOGRAD = 28;
 export const WINOGRAD = 29;
-export const WINOGRAD_WEIGHT_SUMS = 30;
-export const WINOGRAD_WEIGHTS = 31;
 
 export const PACK_CODES = 40;
 export const UNPACK_CODES = 41;

@@ -2,8 +2,8 @@ import { madd } from "./madd";
 import { copyRow, fillPlane } from "./planes";
 
 // Convolution of 3 × 3 taps with stride 1 by Winograd's F(2 × 2, 3 × 3): 16 products for 4 outputs, where the plain sum needs 36.
-// Plain twin: src/ops/conv2d.ts. Source: Lavin and Gray, arXiv 1509.09308. Rounding grows a little (by the largest value of a tile,
-// not of each sum), so codes never come here.
+// Plain twin: src/ops/conv2d.ts. Source: Lavin and Gray, arXiv 1509.09308. Rounding grows with the largest value of
+// a tile, not of each sum: for fp32 inference and by choice alone (the bound stands at WasmBackendOptions.winograd); codes never come here.
 //
 //     image [C, H, W]     tiles of 4 × 4, two apart          V [16][C][tiles]     V = Bᵀ d B      adds alone, 4 tiles in a vector
 //     filters [M, C, 3, 3]                                   U [16][M][C]         U = G g Gᵀ      packed in pairs of rows, once
@@ -14,16 +14,15 @@ import { copyRow, fillPlane } from "./planes";
 // 1.75 at 32 of 14², 1.5 at 64 of 7² (whose last tiles are half empty), 1.2 at 8 channels, where the transforms weigh most.
 
 /**
- * U in panels [group][row pair][16][K][2], rows filled up to a multiple of 4 with zeros.
- * Arguments: 0 filters, 1 panels, 2 rows of a group, 3 K, 4 floats between rows, 5 floats between channels, 6 floats between groups, 7 floats
- * between groups of panels, 8 whether taps are turned round, 9 row quads a chunk. A chunk: a group and a block of rows.
+ * U in panels [group][row pair][16][K][2], rows filled up to a multiple of 4 with zeros. Filters [group][row][K][3][3].
+ * Arguments: 0 filters, 1 panels, 2 rows of a group, 3 K, 4 floats between groups of panels. A chunk: a group and four rows.
  */
 export function packWinograd(args: usize, chunk: i32): void {
-  const rows = load<i32>(args, 8), K = load<i32>(args, 12), isTurned = load<i32>(args, 32) != 0;
+  const rows = load<i32>(args, 8), K = load<i32>(args, 12);
   const quads = (rows + 3) >> 2;
   const group = chunk / quads, quad = chunk % quads;
-  const source = <usize>load<u32>(args) + (<usize>(group * load<i32>(args, 24)) << 2);
-  const panels = <usize>load<u32>(args, 4) + (<usize>(group * load<i32>(args, 28)) << 2);
+  const source = <usize>load<u32>(args) + <usize>(group * rows * K) * 36;
+  const panels = <usize>load<u32>(args, 4) + (<usize>(group * load<i32>(args, 16)) << 2);
   for (let row = quad << 2; row < (quad + 1) << 2; row++) {
     const to = panels + (<usize>((row >> 1) * 16 * K) << 3) + (<usize>(row & 1) << 2);
     for (let k = 0; k < K; k++) {
@@ -31,9 +30,9 @@ export function packWinograd(args: usize, chunk: i32): void {
         for (let part = 0; part < 16; part++) store<f32>(to + (<usize>(part * K + k) << 3), 0);
         continue;
       }
-      const g = source + (<usize>(row * load<i32>(args, 16) + k * load<i32>(args, 20)) << 2);
+      const g = source + <usize>(row * K + k) * 36;
       for (let r = 0; r < 4; r++) { // row r of G g, then that row times Gᵀ
-        const t0 = tapSum(g, r, 0, isTurned), t1 = tapSum(g, r, 1, isTurned), t2 = tapSum(g, r, 2, isTurned);
+        const t0 = tapSum(g, r), t1 = tapSum(g + 4, r), t2 = tapSum(g + 8, r);
         const at = to + (<usize>(r * 4 * K + k) << 3), step = <usize>K << 3;
         store<f32>(at, t0);
         store<f32>(at + step, 0.5 * (t0 + t1 + t2));
@@ -44,19 +43,12 @@ export function packWinograd(args: usize, chunk: i32): void {
   }
 }
 
-/** Element (r, s) of G g. */
+/** Element r of G g, where `g` is the head of a column of the 3 × 3 taps. */
 // @ts-ignore: decorator
 @inline
-function tapSum(g: usize, r: i32, s: i32, isTurned: bool): f32 {
-  const g0 = tap(g, 0, s, isTurned), g1 = tap(g, 1, s, isTurned), g2 = tap(g, 2, s, isTurned);
+function tapSum(g: usize, r: i32): f32 {
+  const g0 = load<f32>(g), g1 = load<f32>(g, 12), g2 = load<f32>(g, 24);
   return r == 0 ? g0 : r == 1 ? 0.5 * (g0 + g1 + g2) : r == 2 ? 0.5 * (g0 - g1 + g2) : g2;
-}
-
-// @ts-ignore: decorator
-@inline
-function tap(g: usize, r: i32, s: i32, isTurned: bool): f32 {
-  const index = r * 3 + s;
-  return load<f32>(g + (<usize>(isTurned ? 8 - index : index) << 2));
 }
 
 /**

@@ -3,7 +3,7 @@ import { accumulatorBound, type Conv2dCodesOptions } from "../../../ops/codes.js
 import type { CodeFormat } from "../../../packed/code-format.js";
 import { CORRELATE_CODES, PACK_FILTER_NIBBLES, PACK_FILTER_PAIRS } from "../assembly/opcodes.js";
 import { defineKernel, type Instruction, type Packing, roundUp, type UnplacedCall, wantsF32 } from "../instruction.js";
-import { describeConv2d, directConv2dKernel } from "./conv2d.js";
+import { conv2dKernel, describeConv2d } from "./conv2d.js";
 import { type Correlation, emitCorrelation, layOutCorrelation, totalK } from "./correlation.js";
 
 /** What a plane of codes holds for a pixel; assembly/conv2d-codes.ts has the picture. */
@@ -151,11 +151,11 @@ export const conv2dCodesKernel = defineKernel({
   },
   packing: {
     input: 1,
-    bytes: (call) => (isHeldInF32(call) ? directConv2dKernel.packing : packing)?.bytes(call) ?? 0,
-    emit: (call, places) => (isHeldInF32(call) ? directConv2dKernel.packing : packing)?.emit(call, places) ?? [],
+    bytes: (call) => (isHeldInF32(call) ? conv2dKernel.packing : packing)?.bytes(call) ?? 0,
+    emit: (call, places) => (isHeldInF32(call) ? conv2dKernel.packing : packing)?.emit(call, places) ?? [],
   },
   emit: (call, places) => {
-    if (isHeldInF32(call)) return directConv2dKernel.emit(call, places);
+    if (isHeldInF32(call)) return conv2dKernel.emit(call, places);
     return emitCodes(call, places.of(call.inputs[0]), places.packed, places.of(call.outputs[0]));
   },
   name: (call) => {

@@ -2,9 +2,6 @@ import type { Conv2dAttributes } from "../../../ops/conv2d.js";
 import { CORRELATE_WEIGHTS, SUM_PARTIALS } from "../assembly/opcodes.js";
 import { defineKernel, type Instruction, type Places, roundUp, type UnplacedCall, wantsF32 } from "../instruction.js";
 import { axes, forwardAxis, layOutPlanes } from "./correlation.js";
-import { eitherKernel } from "./either-kernel.js";
-import { suitsWinograd } from "./winograd.js";
-import { winogradWeightGradientKernel } from "./winograd-weight-gradient.js";
 
 const PLANES_BYTES = 384 * 1024;
 const TOGETHER_BYTES = 192 * 1024;
@@ -21,7 +18,7 @@ function sizes({ inputs: [x, dy], outputs: [dw], attributes: { groups } }: Unpla
 }
 
 /** Products of runs of pixels, in a fixed number of image groups that are added in order: assembly/conv2d-weight-gradient-f32.ts. */
-const directKernel = defineKernel({
+export const conv2dWeightGradientKernel = defineKernel({
   op: "conv2dWeightGradient",
   supports: wantsF32,
   workspaceBytes: (call) => {
@@ -73,9 +70,3 @@ const directKernel = defineKernel({
   },
   name: () => "conv2d-weight-gradient-f32-4x2",
 });
-
-export const conv2dWeightGradientKernel = eitherKernel(
-  (call) => suitsWinograd(call.attributes, call.outputs[0].shape),
-  winogradWeightGradientKernel,
-  directKernel,
-);

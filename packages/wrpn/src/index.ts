@@ -5,6 +5,8 @@ export { memoryFootprint } from "./memory-footprint.js";
 export { plugin } from "./plugin.js";
 export type { CountedLayer, ReadLayersOptions } from "./read-layers.js";
 export { readLayers } from "./read-layers.js";
+export type { WideModel, WidenOptions } from "./widen-model.js";
+export { widenModel } from "./widen-model.js";
 export { wrpnActivation } from "./wrpn-activation-quantizer.js";
 export { wrpnActivationSigned } from "./wrpn-activation-signed-quantizer.js";
 export { wrpn } from "./wrpn-scheme.js";

@@ -24,7 +24,7 @@ export interface ReadLayersOptions {
 const weighted = new Set(["conv2d", "conv2dCodes", "matmul"]);
 
 /** The nodes that a given property reaches from where it starts. */
-function spread(order: readonly Tensor[], starts: (node: Tensor) => boolean): Set<Tensor> {
+export function spread(order: readonly Tensor[], starts: (node: Tensor) => boolean): Set<Tensor> {
   const reached = new Set<Tensor>();
   for (const node of order) if (starts(node) || node.inputs.some((each) => reached.has(each))) reached.add(node);
   return reached;

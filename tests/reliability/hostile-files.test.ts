@@ -1,7 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { root } from "../workspace.js";
 import { bundleProgram } from "./bundle-program.js";
 import { checkFigures, runSize, sized } from "./figures.js";
 import type { HostileReport } from "./hostile/open-hostile-files.js";
@@ -16,6 +18,10 @@ const formats = [
 ];
 const SEED = runSize === "full" ? 1_000_003 : 1;
 const filesPerFormat = sized(2_000, 20_000);
+
+/** Files that once went wrong, for good. */
+const keptFolder = fileURLToPath(new URL("hostile/kept", import.meta.url));
+const failuresFolder = join(root, "node_modules/.cache/reliability");
 
 const work = mkdtempSync(join(tmpdir(), "reliability-hostile-"));
 let program: string;
@@ -33,7 +39,7 @@ it(
     const failures: string[] = [];
     await inPairs(formats, async (format) => {
       const progress = join(work, format);
-      const args = [format, String(filesPerFormat), String(SEED), progress];
+      const args = [format, String(filesPerFormat), String(SEED), progress, keptFolder];
       const { code, stdout, stderr, timedOut } = await runChild(program, args, {
         timeout: sized(120, 1800),
         flags: ["--max-old-space-size=1024"],
@@ -48,8 +54,12 @@ it(
       }
       const report: HostileReport = JSON.parse(stdout);
       reports.push(report);
-      for (const failure of report.failures)
-        failures.push(`${format}, file ${failure.file} of seed ${SEED}: ${JSON.stringify(failure)}`);
+      for (const { what, file, files } of report.failures) {
+        mkdirSync(failuresFolder, { recursive: true });
+        const path = join(failuresFolder, `${format}-${file}.json`);
+        writeFileSync(path, JSON.stringify(files));
+        failures.push(`${format}, file ${file} of seed ${SEED}: ${what}; it is in ${path}: keep it in ${keptFolder}`);
+      }
     });
     expect(failures.join("\n")).toBe("");
   },

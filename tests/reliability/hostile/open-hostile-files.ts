@@ -1,6 +1,8 @@
-// A program of its own: `node open-hostile-files.mjs FORMAT COUNT SEED PROGRESS_FILE`. Opens COUNT spoiled files of a format and
-// prints what happened as JSON. The number of the file being opened goes to PROGRESS_FILE first: if one never ends, it is named.
-import { openSync, readFileSync, writeSync } from "node:fs";
+// A program of its own: `node open-hostile-files.mjs FORMAT COUNT SEED PROGRESS_FILE KEPT_FOLDER`. Opens the files that once went
+// wrong and were kept, FORMAT-*.json in KEPT_FOLDER, then COUNT spoiled files of a format, and prints what happened as JSON. The
+// number of the file being opened goes to PROGRESS_FILE first: if one never ends, it is named.
+import { openSync, readdirSync, readFileSync, writeSync } from "node:fs";
+import { join } from "node:path";
 import { LowbitError } from "@lowbit/core-tensor";
 import { onReserve } from "@lowbit/core-tensor/storage";
 import { findFormat } from "./find-formats.js";
@@ -72,6 +74,14 @@ function peakMemoryMB(): number {
   }
 }
 
+function keptFiles(format: string): Files[] {
+  const names = readdirSync(keptFolder).filter((name) => name.startsWith(`${format}-`));
+  return names.map((name) => {
+    const files: Record<string, string> = JSON.parse(readFileSync(join(keptFolder, name), "utf8"));
+    return new Map(Object.entries(files).map(([path, bytes]) => [path, new Uint8Array(Buffer.from(bytes, "base64"))]));
+  });
+}
+
 async function openMany(format: HostileFormat, count: number, seed: number, progress: number): Promise<HostileReport> {
   const report = { opened: 0, accepted: 0, refused: 0, untyped: 0, slow: 0, greedy: 0, slowestCpuMs: 0 };
   const failures: { what: string; file: number; files: Record<string, string> }[] = [];
@@ -84,9 +94,10 @@ async function openMany(format: HostileFormat, count: number, seed: number, prog
     report.untyped++;
     fail(`seed ${i} was refused`, -1, files);
   }
-  for (let file = 0; file < count; file++) {
+  const kept = keptFiles(format.name);
+  for (let file = -kept.length; file < count; file++) {
     const random = createRandom(seed + file); // each file by itself: number 1234 can be made again without the others
-    const files = await format.mutate(random.pick(format.seeds), random);
+    const files = kept[file + kept.length] ?? (await format.mutate(random.pick(format.seeds), random));
     writeSync(progress, String(file).padStart(12), 0);
     const { isAccepted, wrong, cpuMs } = await openOne(format, files);
     report.opened++;
@@ -101,6 +112,6 @@ async function openMany(format: HostileFormat, count: number, seed: number, prog
   return { format: format.name, ...report, peakMemoryMB: peakMemoryMB(), failures };
 }
 
-const [name, count, seed, progressFile] = process.argv.slice(2);
+const [name, count, seed, progressFile, keptFolder] = process.argv.slice(2);
 const report = await openMany(await findFormat(name), Number(count), Number(seed), openSync(progressFile, "w"));
 process.stdout.write(`${JSON.stringify(report)}\n`);

@@ -43,8 +43,14 @@ export class LowbitError extends Error {
 }
 
 function describe(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.join(", ")}]`;
-  return typeof value === "string" ? `"${value}"` : String(value);
+  return typeof value === "string" ? `"${value}"` : describeElement(value);
+}
+
+/** Never throws: an object out of a file has no prototype, and so no text of its own. */
+function describeElement(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(describeElement).join(", ")}]`;
+  const isBare = value !== null && typeof value === "object" && typeof value.toString !== "function";
+  return isBare ? "an object" : String(value);
 }
 
 function describeGot(got: unknown): string {

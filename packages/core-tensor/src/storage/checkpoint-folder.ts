@@ -240,7 +240,7 @@ async function readManifest(storage: Storage, folder: string): Promise<Manifest 
   };
   if (!isObject(document) || document.format !== FORMAT) return refuse(`is not of the format ${FORMAT}`);
   if (document.version !== VERSION)
-    return refuse(`is of version ${String(document.version)}, this lowbit reads version ${VERSION}`);
+    return refuse(`is of version ${JSON.stringify(document.version ?? null)}, this lowbit reads version ${VERSION}`);
   const { checksum, ...body } = document;
   if (checksum !== (await sha256(new TextEncoder().encode(JSON.stringify(body)))))
     return refuse("is damaged: its checksum does not match");

@@ -19,15 +19,20 @@ export function collectValues(value: string, previous: readonly string[]): reado
   return [...previous, value];
 }
 
-function choose(names: readonly string[]): (text: string) => string {
+function choose<const Name extends string>(names: readonly Name[]): (text: string) => Name {
   return (text) => {
-    if (names.includes(text)) return text;
+    const chosen = names.find((name) => name === text);
+    if (chosen !== undefined) return chosen;
     throw new InvalidArgumentError(`Allowed choices are ${names.join(", ")}.${suggest(text, names)}`);
   };
 }
 
 /** An option that takes one of a few names; a near miss is told which one was probably meant. */
-export function choiceOption<const Flags extends string>(flags: Flags, description: string, names: readonly string[]) {
+export function choiceOption<const Flags extends string, const Name extends string>(
+  flags: Flags,
+  description: string,
+  names: readonly Name[],
+) {
   return new Option(flags, description).choices(names).argParser(choose(names));
 }
 

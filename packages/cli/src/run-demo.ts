@@ -199,8 +199,8 @@ async function trainStage(prepared: PreparedExperiment, out: string, stage: Stag
   const { experiment } = prepared;
   await checkRunFolder(storage, out, experiment, { resume });
   const label = `${experiment.model} ${experiment.precision}${experiment.width === 1 ? "" : ` ${experiment.width}x`}`;
-  const reporter = trainingReporter({ label, epochs: experiment.epochs, show });
   const engine = await openEngine({ backend: "wasm", threads, build: undefined }, "training");
+  const reporter = trainingReporter({ label, epochs: experiment.epochs, show, engine });
   try {
     const { signal } = interrupt;
     await trainNetwork(prepared, {

@@ -1,6 +1,7 @@
 import { ArgumentError } from "@lowbit/core-tensor";
 import { hasErrno, openStorage, parseJson, type Storage } from "@lowbit/core-tensor/storage";
 import { InterruptedError } from "@lowbit/nn";
+import type { TrainingMemory } from "@lowbit/quant";
 import { thisCommandWith } from "./command-name.js";
 import { type Experiment, type ExperimentSource, experimentSchema, parseExperiment } from "./experiment.js";
 import { Interrupted, watchInterrupt } from "./interrupt.js";
@@ -19,11 +20,12 @@ export interface TrainOptions {
   readonly build?: string;
   readonly plugin: readonly string[];
   readonly progress: boolean;
+  readonly trainingMemory: TrainingMemory["trainingMemory"];
 }
 
 /** `lowbit train`, from what was typed to the trained network. Everything is checked before anything is created. */
 export async function runTraining(file: string | undefined, options: TrainOptions): Promise<TrainedNetwork> {
-  const { out = "", resume, allowBuildChange, backend, threads, build, plugin, progress } = options;
+  const { out = "", resume, allowBuildChange, backend, threads, build, plugin, progress, trainingMemory } = options;
   const storage = openStorage();
   const source: ExperimentSource = file === undefined ? { kind: "options" } : { kind: "file", file };
   const experiment = await readExperiment(storage, source, options);
@@ -31,9 +33,9 @@ export async function runTraining(file: string | undefined, options: TrainOption
   const interrupt = watchInterrupt({ onFirst: () => note("\nstopping after this step; Ctrl-C again ends at once") });
   try {
     await checkRunFolder(storage, out, experiment, { resume });
-    const prepared = await prepareExperiment(experiment, { source, registry, warn });
+    const prepared = await prepareExperiment(experiment, { source, registry, warn, trainingMemory });
     const engine = await openEngine({ backend, threads, build }, "training");
-    const reporter = trainingReporter({ label: experiment.model, epochs: experiment.epochs, show: progress });
+    const reporter = trainingReporter({ label: experiment.model, epochs: experiment.epochs, show: progress, engine });
     try {
       interrupt.signal.throwIfAborted(); // nothing has been written yet
       if (resume && !(await storage.exists(`${out}/manifest.json`)))

@@ -2,7 +2,14 @@ import { ConfigurationError, type Engine } from "@lowbit/core-tensor";
 import { openGeneration, type Storage } from "@lowbit/core-tensor/storage";
 import { createLoader, type Dataset } from "@lowbit/data";
 import { createModel, type EpochReport, type JsonRecord, type Start, type TrainingCallbacks, train } from "@lowbit/nn";
-import { latentBytes, type PreparedModel, packedBytes, prepare, type Registry } from "@lowbit/quant";
+import {
+  latentBytes,
+  type PreparedModel,
+  packedBytes,
+  prepare,
+  type Registry,
+  type TrainingMemory,
+} from "@lowbit/quant";
 import { augmentation } from "./augmentation.js";
 import { type Experiment, type ExperimentSource, experimentSchema, resolveField } from "./experiment.js";
 import { type NetworkNotes, notesFor } from "./network-notes.js";
@@ -29,7 +36,12 @@ const PREFETCHED_BATCHES = 2;
  */
 export async function prepareExperiment(
   experiment: Experiment,
-  { source, registry, warn }: { source: ExperimentSource; registry: Registry; warn: (message: string) => void },
+  {
+    source,
+    registry,
+    warn,
+    trainingMemory,
+  }: TrainingMemory & { source: ExperimentSource; registry: Registry; warn: (message: string) => void },
 ): Promise<PreparedExperiment> {
   const resolved = resolveExperiment(experiment, source, registry);
   const dataset = await openNamedDataset(experiment.data, source.kind === "file" ? `${source.file}, data` : "--data");
@@ -39,7 +51,7 @@ export async function prepareExperiment(
     createModel(experiment.model, { inputShape: imageShape, classes: classes.length, width, seed }),
   );
   const { scheme, precision } = resolved;
-  const model = await prepare(plain, { precision: precision.name, scheme, registry, warn });
+  const model = await prepare(plain, { precision: precision.name, scheme, registry, warn, trainingMemory });
   resolveField(source, "augment", () =>
     createLoader(dataset.train, { batch: 1, augment: augmentation(experiment.augment) }),
   );

@@ -1,17 +1,28 @@
+import type { Engine } from "@lowbit/core-tensor";
 import type { TrainingCallbacks } from "@lowbit/nn";
 import { note } from "./print.js";
 import { type Progress, startProgress } from "./progress.js";
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
+
+/** What the plan takes, and what the operating system has given the process: both are flat once training runs. */
+function describeMemory(engine: Engine): string {
+  const { residentBytes, scratchBytes } = engine.memory();
+  return `${megabytes(residentBytes + scratchBytes)} planned, ${megabytes(process.memoryUsage.rss())} in the process`;
+}
 
 /** Tells how a run goes, on the error stream: a bar over each epoch's steps on a terminal, and a line for each epoch. */
 export function trainingReporter(options: {
   readonly label: string;
   readonly epochs: number;
   readonly show: boolean;
+  /** Whose memory each epoch's line tells. */
+  readonly engine: Engine;
 }): {
   readonly callbacks: TrainingCallbacks;
   stop(): void;
 } {
-  const { label, epochs, show } = options;
+  const { label, epochs, show, engine } = options;
   let bar: Progress | undefined;
   let stepsPerEpoch = 1;
   let started = performance.now();
@@ -34,7 +45,7 @@ export function trainingReporter(options: {
       const test = evaluation ? `, test ${evaluation.accuracy.toFixed(2)} % (loss ${evaluation.loss.toFixed(4)})` : "";
       const seconds = ((performance.now() - started) / 1000).toFixed(1);
       note(
-        `${label} epoch ${epoch + 1}/${epochs}: loss ${loss.toFixed(4)}, train ${accuracy.toFixed(2)} %${test}, ${seconds} s`,
+        `${label} epoch ${epoch + 1}/${epochs}: loss ${loss.toFixed(4)}, train ${accuracy.toFixed(2)} %${test}, ${seconds} s, ${describeMemory(engine)}`,
       );
       started = performance.now();
     },

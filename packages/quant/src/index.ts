@@ -17,7 +17,7 @@ export type { PackedModel, StoredPackedModel } from "./packed-model.js";
 export { restorePackedModel, storePackedModel } from "./packed-model.js";
 export type { Precision, Slot } from "./precision.js";
 export { parsePrecision } from "./precision.js";
-export type { PreparedModel } from "./prepare.js";
+export type { PreparedModel, TrainingMemory } from "./prepare.js";
 export { applyQuantization, prepare } from "./prepare.js";
 export type { ChosenQuantizer, LayerQuantization, Quantization, QuantizationOptions } from "./quantization.js";
 export { planQuantization } from "./quantization.js";

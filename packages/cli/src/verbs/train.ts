@@ -27,6 +27,13 @@ export function addTrainVerb(program: Command): void {
     .option("--out <folder>", "where checkpoints and the log go: a new or an empty folder")
     .option("--resume", "go on with the run in that folder, bit for bit as if it had never stopped", false)
     .option("--allow-build-change", "resume a run that another backend or build began", false)
+    .addOption(
+      choiceOption(
+        "--training-memory <form>",
+        "what a step keeps of quantized edges: packed codes, packed and batch norm's input recomputed, or fp32 maps; the numbers are the same",
+        ["packed", "recomputed", "fp32"],
+      ).default("packed"),
+    )
     .addOption(engineOptions.backend)
     .addOption(engineOptions.threads)
     .addOption(engineOptions.build)

@@ -1,5 +1,6 @@
 import { Command } from "@commander-js/extra-typings";
 import { version } from "../package.json";
+import { addAdviseVerb } from "./verbs/advise.js";
 import { addConvertVerb } from "./verbs/convert.js";
 import { addCostVerb } from "./verbs/cost.js";
 import { addDataVerb } from "./verbs/data.js";
@@ -33,6 +34,7 @@ export function createProgram(): Command {
     addInspectVerb,
     addCostVerb,
     addMemoryVerb,
+    addAdviseVerb,
     addDataVerb,
     addListVerb,
     addSchemaVerb,

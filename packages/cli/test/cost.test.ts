@@ -16,7 +16,7 @@ describe("lowbit cost", () => {
   });
 
   it.each([
-    ["charged", 0.548],
+    ["charged", 0.5485],
     ["uniform", 0.492],
     ["quantized", 0.5],
   ])("counts as %s", async (convention, cost) => {
@@ -54,7 +54,7 @@ describe("lowbit memory", () => {
     ["training", "32", "93.5", "6.5"],
     ["inference", "1", "5.9", "94.1"],
     ["inference", "32", "66.8", "33.2"],
-  ])("resnet50 in %s at batch %s: %s %% activations, %s %% weights", async (phase, batch, activations, weights) => {
+  ])("resnet50 in %s at batch %s: activations to weights as %s to %s", async (phase, batch, activations, weights) => {
     const report = await runJson(["memory", "--model", "resnet50", "--batch", batch, "--phase", phase]);
     expect(report.activationShare.toFixed(1)).toBe(activations);
     expect(report.weightShare.toFixed(1)).toBe(weights);

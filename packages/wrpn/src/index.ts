@@ -1,3 +1,5 @@
+export type { Advice, Budget, Candidate, MeasuredAccuracy } from "./advise.js";
+export { advise } from "./advise.js";
 export type { ComputeCost, CostConvention, CostFigures, CostOptions, LayerCost } from "./compute-cost.js";
 export { computeCost } from "./compute-cost.js";
 export type { ActivationMap, MemoryFootprint, MemoryOptions, MemoryPhase } from "./memory-footprint.js";

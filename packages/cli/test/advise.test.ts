@@ -1,0 +1,82 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { type AnyJson, runJson, runLowbit, temporaryFolder } from "./run-lowbit.js";
+
+const work = temporaryFolder();
+const study = join(work, "study.json");
+const trial = (width: number, precision: string, accuracy: number, data = "fashion-mnist") => ({
+  model: "resnet8",
+  data,
+  width,
+  precision,
+  accuracy,
+  seed: 1,
+});
+writeFileSync(
+  study,
+  JSON.stringify({
+    trials: [trial(2, "w4a4", 91), trial(2, "w4a4", 92), trial(2, "w2a2", 90), trial(3, "w1a1", 60, "cifar10")],
+  }),
+);
+const pairs = ({ advice }: AnyJson): string[] => advice.map((row: AnyJson) => `${row.width}x ${row.precision}`);
+
+describe("lowbit advise", () => {
+  it("lists what fits a cost, the cheapest first where nothing was measured, and says so", async () => {
+    const words = ["advise", "--model", "resnet34", "--budget", "cost=0.5", "--first-layer-width", "1"];
+    const report = await runJson(words);
+    expect(report.fitting).toBe(report.advice.length);
+    expect(report.fitting).toBeLessThan(report.candidates);
+    const costs = report.advice.map(({ relativeCost }: AnyJson) => relativeCost);
+    expect(costs).toEqual([...costs].sort((a, b) => a - b));
+    expect(Math.max(...costs)).toBeLessThanOrEqual(0.5);
+    expect(pairs(report)).toContain("2x w2a2");
+    expect(pairs(report)).not.toContain("2x w4a4"); // 0.509: the printed 0.50 is rounded
+    expect(report.advice.every(({ rankedBy }: AnyJson) => rankedBy === "cost")).toBe(true);
+    expect((await runLowbit([...words, "--limit", "3"])).stdout).toMatch(/no accuracy was measured/);
+  });
+
+  it("ranks by measured accuracy where a study has it", async () => {
+    const words = ["advise", "--model", "resnet8", "--budget", "cost=0.8", "--study", study, "--data", "fashion-mnist"];
+    const report = await runJson(words);
+    expect(pairs(report).slice(0, 2)).toEqual(["2x w4a4", "2x w2a2"]);
+    expect(report.advice[0]).toMatchObject({ accuracy: 91.5, rankedBy: "accuracy" });
+    expect(report.advice[2]).toMatchObject({ rankedBy: "cost" });
+    expect((await runLowbit(words)).stdout).toMatch(/91\.50 %/);
+  });
+
+  it("keeps within bytes of packed weights and of memory", async () => {
+    const report = await runJson(["advise", "--model", "resnet50", "--budget", "size=12MB", "--budget", "memory=0.2x"]);
+    expect(report.fitting).toBeGreaterThan(0);
+    for (const { packedBytes } of report.advice) expect(packedBytes).toBeLessThanOrEqual(12e6);
+    for (const { memoryBytes } of report.advice) expect(memoryBytes).toBeLessThanOrEqual(0.2 * 108_434_176);
+  });
+
+  it("says when nothing fits", async () => {
+    const { code, stdout } = await runLowbit(["advise", "--model", "mlp", "--budget", "cost=0.0001"]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/0 of \d+ pairs/);
+  });
+
+  it.each([
+    ["no budget", ["--model", "mlp"], /--budget/],
+    ["an unknown budget", ["--model", "mlp", "--budget", "const=1"], /did you mean cost/],
+    ["bytes of a cost", ["--model", "mlp", "--budget", "cost=3MB"], /no budget "cost=3MB"/],
+    ["a size without a unit", ["--model", "mlp", "--budget", "size=3"], /bytes also as 0\.25x/],
+    ["a name of every object", ["--model", "mlp", "--budget", "constructor=3"], /no budget/],
+    ["several data sets at once", ["--model", "resnet8", "--budget", "cost=1", "--study", study], /--data/],
+  ])("refuses %s", async (_, words, message) => {
+    const { code, stdout, stderr } = await runLowbit(["advise", ...words]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(message);
+    expect(stdout).toBe("");
+  });
+
+  it("refuses a file that is no study", async () => {
+    const file = join(work, "other.json");
+    writeFileSync(file, JSON.stringify({ trials: [{ model: 3 }] }));
+    const { code, stderr } = await runLowbit(["advise", "--model", "mlp", "--budget", "cost=1", "--study", file]);
+    expect(code).toBe(65);
+    expect(stderr).toMatch(/is no study[\s\S]*trials, 0, model/);
+  });
+});

@@ -21,7 +21,9 @@ export interface Alternation {
 }
 
 const WARM_UP_RUNS = 3;
-const WARM_UP_MS = 3000;
+/** After this long the optimising compiler has had its turn, however few the runs. */
+const WARM_UP_MS = 1000;
+const LEAST_WARM_UP_MS = 100;
 /** A sample shorter than this takes several runs: the clock and the scheduler are coarser. */
 const LEAST_SAMPLE_MS = 2;
 
@@ -36,7 +38,7 @@ async function warmUp(work: Work): Promise<number> {
     lastMs = now - last;
     last = now;
     runs++;
-  } while (runs < WARM_UP_RUNS ? last - started < WARM_UP_MS : last - started < 100);
+  } while (last - started < (runs < WARM_UP_RUNS ? WARM_UP_MS : LEAST_WARM_UP_MS));
   return Math.max(1, Math.ceil(LEAST_SAMPLE_MS / Math.max(lastMs, 1e-3)));
 }
 

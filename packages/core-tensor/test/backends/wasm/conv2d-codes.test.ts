@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createWasmBackend } from "../../../src/backends/wasm/wasm-backend.js";
 import type { Dtype } from "../../../src/graph/dtype.js";
 import { elementsOf } from "../../../src/graph/shape.js";
 import { conv2dCodes } from "../../../src/ops/codes.js";
 import { type CodeFormat, codeFormat } from "../../../src/packed/code-format.js";
 import { packFields } from "../../../src/packed/pack-codes.js";
 import type { Backend } from "../../../src/plan/backend.js";
+import { createBackends } from "./create-backends.js";
 import { numbers, referenceOf, runCall, specify, values } from "./run-call.js";
 
-const backends: Backend[] = [];
+let backends: Backend[] = [];
 beforeAll(async () => {
-  for (const threads of [1, 2]) backends.push(await createWasmBackend({ threads }));
+  backends = await createBackends([1, 2]);
 });
 afterAll(() => Promise.all(backends.map((backend) => backend.close())));
 
@@ -42,7 +42,7 @@ const convolutions: {
 
 const formats: [string, CodeFormat, CodeFormat, kernel: string][] = [
   ["w1a1", bipolar, binary, "nibbles"],
-  ["w1a1, both bipolar", bipolar, bipolar, "dot16"],
+  ["w1a1, both bipolar", bipolar, bipolar, "nibbles"],
   ["w1a2", bipolar, uint(2), "nibbles"],
   ["w2a1", ternary, binary, "nibbles"],
   ["w2a2", ternary, uint(2), "nibbles"],

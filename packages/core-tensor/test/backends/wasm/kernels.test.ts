@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createWasmBackend } from "../../../src/backends/wasm/wasm-backend.js";
 import type { OpDeclaration, Values } from "../../../src/graph/define-op.js";
 import type { Dtype } from "../../../src/graph/dtype.js";
 import { elementsOf, type Shape } from "../../../src/graph/shape.js";
@@ -7,11 +6,12 @@ import { operations } from "../../../src/ops/operations.js";
 import { codeFormat } from "../../../src/packed/code-format.js";
 import { packFields } from "../../../src/packed/pack-codes.js";
 import type { Backend } from "../../../src/plan/backend.js";
+import { createBackends } from "./create-backends.js";
 import { difference, f32, numbers, referenceOf, runCall, specify, values } from "./run-call.js";
 
-const backends: Backend[] = [];
+let backends: Backend[] = [];
 beforeAll(async () => {
-  for (const threads of [1, 2, 3]) backends.push(await createWasmBackend({ threads }));
+  backends = await createBackends([1, 2, 3]);
 });
 afterAll(() => Promise.all(backends.map((backend) => backend.close())));
 
@@ -172,7 +172,7 @@ describe("every kernel against its reference, on 1, 2 and 3 threads", () => {
     async ({ name, inputs, attributes, within }) => {
       const specification = specify(op(name), inputs, attributes);
       const expected = referenceOf(specification);
-      let first: Uint8Array | undefined;
+      const bits = new Map<string, Buffer>(); // by build
       for (const backend of backends) {
         const {
           outputs: [result],
@@ -181,9 +181,9 @@ describe("every kernel against its reference, on 1, 2 and 3 threads", () => {
         } = await runCall(backend, specification);
         expect(kernel, reason).not.toBe("reference");
         expect(difference(result, expected)).toBeLessThanOrEqual(within);
-        const bytes = new Uint8Array(result.buffer);
-        first ??= bytes;
-        expect(Buffer.from(bytes).equals(Buffer.from(first))).toBe(true);
+        const bytes = Buffer.from(result.buffer);
+        expect(bytes.equals(bits.get(backend.build) ?? bytes)).toBe(true);
+        bits.set(backend.build, bytes);
       }
     },
   );

@@ -1,4 +1,5 @@
 import { copyTile } from "./conv2d-f32";
+import { multiplyRows, ROWS_TOGETHER } from "./tiles";
 
 // Convolution of integer codes, exact. As in conv2d-f32.ts, filters meet shifted runs of padded planes (planes.ts); what a plane
 // holds for one pixel differs. Plain twin: conv2dCodes in src/ops/codes.ts. Padding is the number 0.
@@ -81,7 +82,7 @@ export function packFilterNibbles(args: usize, group: i32): void {
 
 /**
  * Arguments 0 to 29 as in conv2d-f32.ts (one output phase; floats are elements of a plane), then 30 offset and 31 step of x, 32 channels of
- * a group, 33 place of the table of nibbles (0: pairs), 34 channels in a nibble, 35 bits of a code, 36 the field that means 0, 37 flush.
+ * a group, 33 place of the table of nibbles (0: pairs), 34 channels in a nibble, 35 bits of a code, 36 flush.
  */
 export function correlateCodes(args: usize, chunk: i32, scratch: usize): void {
   const groups = load<i32>(args, 12), H = load<i32>(args, 20), W = load<i32>(args, 24);
@@ -102,17 +103,18 @@ export function correlateCodes(args: usize, chunk: i32, scratch: usize): void {
   const rows = min(bandRows, outH - firstRow);
   const pixels = (rows - 1) * pitch + outW;
   const to = out + (<usize>(firstRow * outW) << 2);
-  for (let row = 0; row < rowsOut; row += 4) {
-    const count = min(4, rowsOut - row);
+  const together = nibbles ? 4 : ROWS_TOGETHER;
+  for (let row = 0; row < rowsOut; row += together) {
+    const count = min(together, rowsOut - row);
     if (nibbles) {
       const table = args + (<usize>nibbles << 2);
       const quad = panels + (<usize>row * <usize>K << 1);
       const sums = tile + (tileBytes << 2);
-      for (let q = 0; q < pixels; q += 32) nibbleTile4x32(quad, shifts, K, load<i32>(args, 148), table, scratch + <usize>q, sums, tile + (<usize>q << 2), tileBytes);
+      for (let q = 0; q < pixels; q += 32) nibbleTile4x32(quad, shifts, K, load<i32>(args, 144), table, scratch + <usize>q, sums, tile + (<usize>q << 2), tileBytes);
     } else {
       const pair = panels + (<usize>row * <usize>K << 2);
       for (let k = 0; k < K; k += K_PIECE) {
-        multiplyPairs(pair + (<usize>k << 3), <usize>K << 3, shifts + (<usize>k << 2), min(K_PIECE, K - k), scratch, tile, tileBytes, pixels, count, k > 0);
+        multiplyRows<i16>(pair + (<usize>k << 3), <usize>K << 3, shifts + (<usize>k << 2), min(K_PIECE, K - k), scratch, tile, tileBytes, pixels, count, k > 0);
       }
     }
     for (let m = 0; m < count; m++) {
@@ -136,10 +138,8 @@ function gatherCodes(args: usize, planes: usize, source: usize, firstRow: i32, r
       const firstColumn = shiftW >= 0 ? 0 : min(pitch, (stepW - 1 - shiftW) / stepW);
       const endColumn = W - shiftW <= 0 ? firstColumn : max(firstColumn, min(pitch, (W - shiftW + stepW - 1) / stepW));
       if (nibbles) {
-        const bits = load<i32>(args, 140), zero = load<i32>(args, 144);
-        let empty = 0;
-        for (let i = 0; i < together; i++) empty |= zero << (i * bits);
-        memory.fill(planes, <u8>empty, planeBytes);
+        const bits = load<i32>(args, 140);
+        memory.fill(planes, 0x80, planeBytes); // beyond every table: adds 0
         for (let i = 0; i < rows; i++) {
           const y = (firstRow + i) * stepH + shiftH;
           if (y < 0 || y >= H) continue;
@@ -186,7 +186,7 @@ function fillPairs(to: usize, first: usize, second: usize, columns: i32, stride:
   }
 }
 
-/** One row: the fields of up to four channels of a pixel in one byte. Channels that are not there keep the field of 0, which no weight meets. */
+/** One row: the fields of up to four channels of a pixel in one byte. Channels that are not there keep field 0, which no weight meets. */
 function fillNibbles(to: usize, from: usize, planeBytes: usize, columns: i32, stride: i32, count: i32, bits: i32): void {
   let j = 0;
   if (stride == 1) {
@@ -215,64 +215,6 @@ function fillNibbles(to: usize, from: usize, planeBytes: usize, columns: i32, st
   }
 }
 
-function multiplyPairs(
-  pair: usize, pairBytes: usize, shifts: usize, K: i32, planes: usize, tile: usize, tileBytes: usize, pixels: i32, rows: i32, isContinued: bool,
-): void {
-  let q = 0;
-  for (; q + 8 < pixels; q += 16) {
-    const at = <usize>q << 2;
-    pairTile2x16(pair, shifts, K, planes + at, tile + at, tileBytes, isContinued);
-    if (rows > 2) pairTile2x16(pair + pairBytes, shifts, K, planes + at, tile + (tileBytes << 1) + at, tileBytes, isContinued);
-  }
-  if (q < pixels) {
-    const at = <usize>q << 2;
-    pairTile2x8(pair, shifts, K, planes + at, tile + at, tileBytes, isContinued);
-    if (rows > 2) pairTile2x8(pair + pairBytes, shifts, K, planes + at, tile + (tileBytes << 1) + at, tileBytes, isContinued);
-  }
-}
-
-// @ts-ignore: decorator
-@inline
-function dot(a: v128, b: v128, c: v128): v128 {
-  return i32x4.add(i32x4.dot_i16x8_s(a, b), c);
-}
-
-function pairTile2x16(a: usize, shifts: usize, K: i32, planes: usize, out: usize, rowBytes: usize, isContinued: bool): void {
-  let c00 = i32x4.splat(0), c01 = c00, c02 = c00, c03 = c00, c10 = c00, c11 = c00, c12 = c00, c13 = c00;
-  const second = out + rowBytes;
-  if (isContinued) {
-    c00 = v128.load(out); c01 = v128.load(out, 16); c02 = v128.load(out, 32); c03 = v128.load(out, 48);
-    c10 = v128.load(second); c11 = v128.load(second, 16); c12 = v128.load(second, 32); c13 = v128.load(second, 48);
-  }
-  for (let k = 0; k < K; k++, a += 8, shifts += 4) {
-    const b = planes + <usize>load<u32>(shifts);
-    const b0 = v128.load(b), b1 = v128.load(b, 16), b2 = v128.load(b, 32), b3 = v128.load(b, 48);
-    let row = v128.load32_splat(a);
-    c00 = dot(row, b0, c00); c01 = dot(row, b1, c01); c02 = dot(row, b2, c02); c03 = dot(row, b3, c03);
-    row = v128.load32_splat(a, 4);
-    c10 = dot(row, b0, c10); c11 = dot(row, b1, c11); c12 = dot(row, b2, c12); c13 = dot(row, b3, c13);
-  }
-  v128.store(out, c00); v128.store(out, c01, 16); v128.store(out, c02, 32); v128.store(out, c03, 48);
-  v128.store(second, c10); v128.store(second, c11, 16); v128.store(second, c12, 32); v128.store(second, c13, 48);
-}
-
-function pairTile2x8(a: usize, shifts: usize, K: i32, planes: usize, out: usize, rowBytes: usize, isContinued: bool): void {
-  let c00 = i32x4.splat(0), c01 = c00, c10 = c00, c11 = c00;
-  const second = out + rowBytes;
-  if (isContinued) {
-    c00 = v128.load(out); c01 = v128.load(out, 16); c10 = v128.load(second); c11 = v128.load(second, 16);
-  }
-  for (let k = 0; k < K; k++, a += 8, shifts += 4) {
-    const b = planes + <usize>load<u32>(shifts);
-    const b0 = v128.load(b), b1 = v128.load(b, 16);
-    let row = v128.load32_splat(a);
-    c00 = dot(row, b0, c00); c01 = dot(row, b1, c01);
-    row = v128.load32_splat(a, 4);
-    c10 = dot(row, b0, c10); c11 = dot(row, b1, c11);
-  }
-  v128.store(out, c00); v128.store(out, c01, 16); v128.store(second, c10); v128.store(second, c11, 16);
-}
-
 /** 4 rows × 32 pixels. Bytes of sums are widened to 16 bits in `sums` every `flush` steps, and to 32 at the end. */
 function nibbleTile4x32(a: usize, shifts: usize, K: i32, flush: i32, table: usize, planes: usize, sums: usize, out: usize, rowBytes: usize): void {
   for (let k = 0; k < K; k += flush) {
@@ -281,13 +223,13 @@ function nibbleTile4x32(a: usize, shifts: usize, K: i32, flush: i32, table: usiz
       const b = planes + <usize>load<u32>(shifts);
       const b0 = v128.load(b), b1 = v128.load(b, 16);
       let row = v128.load(table + <usize>load<u16>(a));
-      c00 = i8x16.add(c00, i8x16.swizzle(row, b0)); c01 = i8x16.add(c01, i8x16.swizzle(row, b1));
+      c00 = i8x16.add(c00, lookUp(row, b0)); c01 = i8x16.add(c01, lookUp(row, b1));
       row = v128.load(table + <usize>load<u16>(a, 2));
-      c10 = i8x16.add(c10, i8x16.swizzle(row, b0)); c11 = i8x16.add(c11, i8x16.swizzle(row, b1));
+      c10 = i8x16.add(c10, lookUp(row, b0)); c11 = i8x16.add(c11, lookUp(row, b1));
       row = v128.load(table + <usize>load<u16>(a, 4));
-      c20 = i8x16.add(c20, i8x16.swizzle(row, b0)); c21 = i8x16.add(c21, i8x16.swizzle(row, b1));
+      c20 = i8x16.add(c20, lookUp(row, b0)); c21 = i8x16.add(c21, lookUp(row, b1));
       row = v128.load(table + <usize>load<u16>(a, 6));
-      c30 = i8x16.add(c30, i8x16.swizzle(row, b0)); c31 = i8x16.add(c31, i8x16.swizzle(row, b1));
+      c30 = i8x16.add(c30, lookUp(row, b0)); c31 = i8x16.add(c31, lookUp(row, b1));
     }
     if (k == 0) {
       begin(sums, c00); begin(sums + 32, c01); begin(sums + 64, c10); begin(sums + 96, c11);
@@ -304,6 +246,14 @@ function nibbleTile4x32(a: usize, shifts: usize, K: i32, flush: i32, table: usiz
       v128.store(out + (i << 5), i32x4.extend_high_i16x8_s(half), 16);
     }
   }
+}
+
+/** Both builds give 0 for index 0x80. */
+// @ts-ignore: decorator
+@inline
+function lookUp(table: v128, indices: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return i8x16.relaxed_swizzle(table, indices);
+  return i8x16.swizzle(table, indices);
 }
 
 // @ts-ignore: decorator

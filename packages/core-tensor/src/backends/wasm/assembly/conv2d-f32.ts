@@ -1,12 +1,11 @@
-import { madd } from "./madd";
 import { copyRow, fillPlane } from "./planes";
+import { multiplyRows, ROWS_TOGETHER } from "./tiles";
 
 // Convolution and its input gradient, as products of filters [rows, K] with shifted runs of padded planes [K, pixels]
 // (planes.ts). K runs over (channel, tap); a table holds the shift of each k in bytes. Plain twin: src/ops/conv2d.ts.
 //
-//            q 0..3  q 4..7  q 8..11  q 12..15     the tile of matmul-f32.ts; b is read through the table, unaligned, and
-//     m 0      c00     c01     c02      c03        comes from the first cache: taps overlap, and planes of one image are
-//     m 1      c10     c11     c12      c13        small. A tail of up to 8 pixels takes 4 rows × 8 pixels instead.
+// Tiles are those of tiles.ts; pixels are read through the table, unaligned, and come from the first cache: taps overlap, and planes
+// of one image are small.
 //
 // Floor: multiply-adds, 4 a vector. Measured, portable, one thread, 3 × 3 at 16 to 64 channels, 28² to 7², batch 64: 27 to 29 GF/s,
 // 0.83 of the tile alone; garbage between rows takes 4 to 14 %, the planes' copy the rest.
@@ -77,12 +76,12 @@ export function correlate(args: usize, chunk: i32, scratch: usize): void {
     if (rows <= 0 || columns <= 0) continue;
     const pixels = (rows - 1) * pitch + columns;
     const to = out + (<usize>((firstRow * ph + load<i32>(phase, 16)) * outW + load<i32>(phase, 20)) << 2);
-    for (let row = 0; row < rowsOut; row += 4) {
+    for (let row = 0; row < rowsOut; row += ROWS_TOGETHER) {
       const pair = panels + <usize>(row >> 1) * pairBytes + (<usize>firstK << 3);
-      const count = min(4, rowsOut - row);
+      const count = min(ROWS_TOGETHER, rowsOut - row);
       for (let k = 0; k < K || k == 0; k += K_PIECE) { // once even without taps: then the tiles write zeros
         const steps = min(K_PIECE, K - k);
-        multiplyRows(pair + (<usize>k << 3), pairBytes, shifts + (<usize>(firstK + k) << 2), steps, planes, tile, tileBytes, pixels, count, k > 0);
+        multiplyRows<f32>(pair + (<usize>k << 3), pairBytes, shifts + (<usize>(firstK + k) << 2), steps, planes, tile, tileBytes, pixels, count, k > 0);
       }
       for (let m = 0; m < count; m++) {
         copyTile(to + ((<usize>(row + m) * <usize>(outH * outW)) << 2), <usize>(ph * outW) << 2, pw, tile + <usize>m * tileBytes, <usize>pitch << 2, rows, columns);
@@ -104,18 +103,6 @@ function gatherPlanes(args: usize, planes: usize, source: usize, channels: i32, 
   }
 }
 
-function multiplyRows(
-  pair: usize, pairBytes: usize, shifts: usize, K: i32, planes: usize, tile: usize, tileBytes: usize, pixels: i32, rows: i32, isContinued: bool,
-): void {
-  let q = 0;
-  for (; q + 8 < pixels; q += 16) {
-    const at = <usize>q << 2;
-    correlateTile2x16(pair, shifts, K, planes + at, tile + at, tileBytes, isContinued);
-    if (rows > 2) correlateTile2x16(pair + pairBytes, shifts, K, planes + at, tile + (tileBytes << 1) + at, tileBytes, isContinued);
-  }
-  if (q < pixels) correlateTile4x8(pair, pairBytes, shifts, K, planes + (<usize>q << 2), tile + (<usize>q << 2), tileBytes, isContinued);
-}
-
 /** Drops the garbage between rows of a tile and spreads its pixels `step` floats apart. */
 // @ts-ignore: decorator
 @inline
@@ -128,47 +115,4 @@ export function copyTile(to: usize, toRowBytes: usize, step: i32, from: usize, f
     let at = to;
     for (let x: usize = 0; x < <usize>columns; x++, at += <usize>step << 2) store<f32>(at, load<f32>(from + (x << 2)));
   }
-}
-
-function correlateTile2x16(a: usize, shifts: usize, K: i32, planes: usize, out: usize, rowBytes: usize, isContinued: bool): void {
-  let c00 = f32x4.splat(0), c01 = c00, c02 = c00, c03 = c00, c10 = c00, c11 = c00, c12 = c00, c13 = c00;
-  const second = out + rowBytes;
-  if (isContinued) {
-    c00 = v128.load(out); c01 = v128.load(out, 16); c02 = v128.load(out, 32); c03 = v128.load(out, 48);
-    c10 = v128.load(second); c11 = v128.load(second, 16); c12 = v128.load(second, 32); c13 = v128.load(second, 48);
-  }
-  for (let k = 0; k < K; k++, a += 8, shifts += 4) {
-    const b = planes + <usize>load<u32>(shifts);
-    const b0 = v128.load(b), b1 = v128.load(b, 16), b2 = v128.load(b, 32), b3 = v128.load(b, 48);
-    let row = v128.load32_splat(a);
-    c00 = madd(row, b0, c00); c01 = madd(row, b1, c01); c02 = madd(row, b2, c02); c03 = madd(row, b3, c03);
-    row = v128.load32_splat(a, 4);
-    c10 = madd(row, b0, c10); c11 = madd(row, b1, c11); c12 = madd(row, b2, c12); c13 = madd(row, b3, c13);
-  }
-  v128.store(out, c00); v128.store(out, c01, 16); v128.store(out, c02, 32); v128.store(out, c03, 48);
-  v128.store(second, c10); v128.store(second, c11, 16); v128.store(second, c12, 32); v128.store(second, c13, 48);
-}
-
-function correlateTile4x8(a: usize, pairBytes: usize, shifts: usize, K: i32, planes: usize, out: usize, rowBytes: usize, isContinued: bool): void {
-  let c00 = f32x4.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00;
-  const out1 = out + rowBytes, out2 = out1 + rowBytes, out3 = out2 + rowBytes;
-  if (isContinued) {
-    c00 = v128.load(out); c01 = v128.load(out, 16); c10 = v128.load(out1); c11 = v128.load(out1, 16);
-    c20 = v128.load(out2); c21 = v128.load(out2, 16); c30 = v128.load(out3); c31 = v128.load(out3, 16);
-  }
-  let next = a + pairBytes;
-  for (let k = 0; k < K; k++, a += 8, next += 8, shifts += 4) {
-    const b = planes + <usize>load<u32>(shifts);
-    const b0 = v128.load(b), b1 = v128.load(b, 16);
-    let row = v128.load32_splat(a);
-    c00 = madd(row, b0, c00); c01 = madd(row, b1, c01);
-    row = v128.load32_splat(a, 4);
-    c10 = madd(row, b0, c10); c11 = madd(row, b1, c11);
-    row = v128.load32_splat(next);
-    c20 = madd(row, b0, c20); c21 = madd(row, b1, c21);
-    row = v128.load32_splat(next, 4);
-    c30 = madd(row, b0, c30); c31 = madd(row, b1, c31);
-  }
-  v128.store(out, c00); v128.store(out, c01, 16); v128.store(out1, c10); v128.store(out1, c11, 16);
-  v128.store(out2, c20); v128.store(out2, c21, 16); v128.store(out3, c30); v128.store(out3, c31, 16);
 }

@@ -80,7 +80,14 @@ export function matmulTiles(args: usize, chunk: i32, scratch: usize): void {
       const bPanel = b + <usize>panel * panelBytes + (<usize>k << 6);
       let to = scratch + (<usize>panel << 6);
       let aPair = a + (<usize>k << 3);
-      for (let pair = 0; pair < pairs; pair++, to += rowBytes << 1, aPair += pairBytes) {
+      let pair = 0;
+      if (ASC_FEATURE_RELAXED_SIMD) {
+        for (; pair + 3 <= pairs; pair += 3, to += rowBytes * 6, aPair += pairBytes * 3) {
+          matmulTile6x8(aPair, pairBytes, bPanel, to, steps, rowBytes, k > 0);
+          matmulTile6x8(aPair, pairBytes, bPanel + 32, to + 32, steps, rowBytes, k > 0);
+        }
+      }
+      for (; pair < pairs; pair++, to += rowBytes << 1, aPair += pairBytes) {
         matmulTile2x16(aPair, bPanel, to, steps, rowBytes, k > 0);
       }
     }
@@ -110,4 +117,41 @@ export function matmulTile2x16(a: usize, b: usize, out: usize, K: i32, rowBytes:
   }
   v128.store(out, c00); v128.store(out, c01, 16); v128.store(out, c02, 32); v128.store(out, c03, 48);
   v128.store(second, c10); v128.store(second, c11, 16); v128.store(second, c12, 32); v128.store(second, c13, 48);
+}
+
+/** Half a panel of columns: 12 sums, so that fused multiply-adds never wait for one another; relaxed builds alone. */
+function matmulTile6x8(a: usize, pairBytes: usize, b: usize, out: usize, K: i32, rowBytes: usize, isContinued: bool): void {
+  let c00 = f32x4.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00;
+  let c30 = c00, c31 = c00, c40 = c00, c41 = c00, c50 = c00, c51 = c00;
+  if (isContinued) {
+    let from = out;
+    c00 = v128.load(from); c01 = v128.load(from, 16); from += rowBytes;
+    c10 = v128.load(from); c11 = v128.load(from, 16); from += rowBytes;
+    c20 = v128.load(from); c21 = v128.load(from, 16); from += rowBytes;
+    c30 = v128.load(from); c31 = v128.load(from, 16); from += rowBytes;
+    c40 = v128.load(from); c41 = v128.load(from, 16); from += rowBytes;
+    c50 = v128.load(from); c51 = v128.load(from, 16);
+  }
+  let next = a + pairBytes, last = next + pairBytes;
+  for (let k = 0; k < K; k++, a += 8, next += 8, last += 8, b += 64) {
+    const b0 = v128.load(b), b1 = v128.load(b, 16);
+    let row = v128.load32_splat(a);
+    c00 = madd(row, b0, c00); c01 = madd(row, b1, c01);
+    row = v128.load32_splat(a, 4);
+    c10 = madd(row, b0, c10); c11 = madd(row, b1, c11);
+    row = v128.load32_splat(next);
+    c20 = madd(row, b0, c20); c21 = madd(row, b1, c21);
+    row = v128.load32_splat(next, 4);
+    c30 = madd(row, b0, c30); c31 = madd(row, b1, c31);
+    row = v128.load32_splat(last);
+    c40 = madd(row, b0, c40); c41 = madd(row, b1, c41);
+    row = v128.load32_splat(last, 4);
+    c50 = madd(row, b0, c50); c51 = madd(row, b1, c51);
+  }
+  v128.store(out, c00); v128.store(out, c01, 16); out += rowBytes;
+  v128.store(out, c10); v128.store(out, c11, 16); out += rowBytes;
+  v128.store(out, c20); v128.store(out, c21, 16); out += rowBytes;
+  v128.store(out, c30); v128.store(out, c31, 16); out += rowBytes;
+  v128.store(out, c40); v128.store(out, c41, 16); out += rowBytes;
+  v128.store(out, c50); v128.store(out, c51, 16);
 }

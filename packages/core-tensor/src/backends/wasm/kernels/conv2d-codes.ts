@@ -31,14 +31,10 @@ const MOST_TABLE_ROWS = 640;
 const FEWEST_STEPS = 4;
 
 function formOf(attributes: Conv2dCodesOptions, bound: number): Form {
-  const { x, w, padding } = attributes;
-  const zero = -x.offset / x.step;
-  const isPadded = (padding as readonly number[]).some((side) => side > 0);
-  const hasZero = Number.isInteger(zero) && zero >= 0 && zero < x.levels;
+  const { x, w } = attributes;
   const channels = x.bits === 1 ? 4 : 2;
   const numbers = weightNumbers(w);
-  if (x.bits > 2 || (isPadded && !hasZero) || bound >= 2 ** 15 || numbers.length ** channels > MOST_TABLE_ROWS)
-    return pairs;
+  if (x.bits > 2 || bound >= 2 ** 15 || numbers.length ** channels > MOST_TABLE_ROWS) return pairs;
   const rows = range(numbers.length ** channels).map((index) => {
     const weights = range(channels).map(
       (channel) => numbers[Math.floor(index / numbers.length ** channel) % numbers.length],
@@ -115,20 +111,8 @@ function emitCodes(call: UnplacedCall, source: number, packed: number, out: numb
   const { correlation, form, channels } = describe(call);
   const { x } = call.attributes as Conv2dCodesOptions;
   const isPairs = form.kind === "pairs";
-  const head = 38;
-  const extra = [
-    ...[
-      x.offset,
-      x.step,
-      channels,
-      isPairs ? 0 : head,
-      form.channels,
-      x.bits,
-      isPairs ? 0 : Math.max(0, -x.offset / x.step),
-      form.flush,
-    ],
-    ...form.table,
-  ];
+  const head = 37;
+  const extra = [...[x.offset, x.step, channels, isPairs ? 0 : head, form.channels, x.bits, form.flush], ...form.table];
   const elementBytes = isPairs ? 4 : 1;
   return emitCorrelation(
     correlation,

@@ -92,6 +92,8 @@ function rowOf(axis: Axis): { pitch: number; leadingZeros: number } {
 /** Vectors of a tile, and what a run reads past its end. */
 const TILE = 16;
 const WIDEST_TILE = 32;
+/** Rows of the highest tile. */
+const TILE_ROWS = 6;
 
 /** Planes of one image: everything that the kernels must know about their layout. */
 export interface Planes {
@@ -279,7 +281,7 @@ export function emitCorrelation(
         ...ranges,
         ...shifts,
       ],
-      scratchBytes: planeBytes + 4 * tileFloats * 4 + form.extraScratchBytes,
+      scratchBytes: planeBytes + TILE_ROWS * tileFloats * 4 + form.extraScratchBytes,
     },
   ];
 }

@@ -7,9 +7,13 @@ import type { Model, ModelOptions } from "./model.js";
  * Makes the built-in model that a file names, with fresh weights.
  *
  * @param where  the file or folder, for errors
- * @throws {FileFormatError} when its name or options make no sense
+ * @throws {FileFormatError} when its name or options make no sense, or say nothing of its images: files take no defaults there
  */
 export function rebuildModel(described: { readonly name: string; readonly options: JsonRecord }, where: string): Model {
+  for (const option of ["inputShape", "classes"]) {
+    if (Object.hasOwn(described.options, option)) continue;
+    throw new FileFormatError(`the model of this file can't be made: its ${option} is missing`, { where });
+  }
   try {
     return createModel(described.name, described.options as unknown as ModelOptions); // checked there
   } catch (cause) {

@@ -10,12 +10,9 @@ import type { Model, ModelOptions } from "./model.js";
  * @throws {FileFormatError} when its name or options make no sense, or say nothing of its images: files take no defaults there
  */
 export function rebuildModel(described: { readonly name: string; readonly options: JsonRecord }, where: string): Model {
-  for (const option of ["inputShape", "classes"]) {
-    if (Object.hasOwn(described.options, option)) continue;
-    throw new FileFormatError(`the model of this file can't be made: its ${option} is missing`, { where });
-  }
+  const options = { inputShape: null, classes: null, ...described.options }; // null is refused, absent ones have defaults
   try {
-    return createModel(described.name, described.options as unknown as ModelOptions); // checked there
+    return createModel(described.name, options as unknown as ModelOptions); // checked there
   } catch (cause) {
     if (!(cause instanceof ArgumentError)) throw cause;
     const [headline] = cause.message.split("\n");

@@ -3,6 +3,12 @@ import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { CeilingMeter } from "./measure/ceiling.js";
+import { currentCommit, describeMachine } from "./measure/machine.js";
+import {
+  compareTrainingMemory,
+  formatTrainingMemory,
+  measureTrainingMemory,
+} from "./memory/compare-training-memory.js";
 import { profileTraining } from "./profile/profile-training.js";
 import { startResult } from "./report/result.js";
 import { formatTable } from "./report/table.js";
@@ -12,7 +18,7 @@ import type { Suite } from "./suites/suite.js";
 import { trainSuite } from "./suites/train-suite.js";
 
 const suites = new Map<string, Suite>([kernelsSuite, trainSuite, inferSuite].map((suite) => [suite.name, suite]));
-const USAGE = `pnpm bench <${[...suites.keys()].join("|")}|profile> [--json FILE] [--threads N] [--only TEXT]`;
+const USAGE = `pnpm bench <${[...suites.keys()].join("|")}|memory|profile> [--json FILE] [--threads N] [--only TEXT]`;
 
 const say = (text: string): void => {
   process.stderr.write(`${text}\n`);
@@ -30,10 +36,19 @@ function readCommandLine() {
   return { name: positionals[0], threads, json: values.json, only: values.only };
 }
 
+/** pnpm runs this in its own folder; INIT_CWD is where it was called. */
+function writeJson(file: string, value: unknown): Promise<void> {
+  return writeFile(resolve(process.env.INIT_CWD ?? ".", file), `${JSON.stringify(value, null, 2)}\n`);
+}
+
 async function main(): Promise<void> {
   const { name, threads, json, only } = readCommandLine();
   if (name === "profile") {
     process.stdout.write(`${await profileTraining({ threads, only })}\n`);
+    return;
+  }
+  if (name === "memory") {
+    await reportTrainingMemory(json, only);
     return;
   }
   const suite = suites.get(name);
@@ -42,9 +57,22 @@ async function main(): Promise<void> {
   const meter = new CeilingMeter();
   const rows = await suite.run({ threads, meter, only, progress: say });
   const result = finish(rows, meter.ceiling());
-  // pnpm runs this in its own folder; INIT_CWD is where it was called.
-  if (json) await writeFile(resolve(process.env.INIT_CWD ?? ".", json), `${JSON.stringify(result, null, 2)}\n`);
+  if (json) await writeJson(json, result);
   process.stdout.write(`${formatTable(result)}\n`);
+}
+
+/** `--only w2a2/packed` measures that row in this process and prints it as JSON; the whole table runs one process a row. */
+async function reportTrainingMemory(json: string | undefined, only: string | undefined): Promise<void> {
+  if (only !== undefined) {
+    const [precision, form] = only.split("/") as [string, "packed" | "recomputed" | "fp32"];
+    process.stdout.write(JSON.stringify(await measureTrainingMemory(precision, form)));
+    return;
+  }
+  const command = `pnpm bench ${process.argv.slice(2).join(" ")}`;
+  const run = { suite: "memory", command, commit: currentCommit(), date: new Date().toISOString() };
+  const rows = await compareTrainingMemory(process.argv[1]);
+  if (json) await writeJson(json, { ...run, machine: describeMachine(), rows });
+  process.stdout.write(`${formatTrainingMemory(rows)}\n`);
 }
 
 try {

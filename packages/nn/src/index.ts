@@ -47,3 +47,5 @@ export type { EpochReport } from "./training/progress.js";
 export { tensorLoader } from "./training/tensor-loader.js";
 export type { StepReport, TrainingCallbacks, TrainingOutcome, TrainOptions } from "./training/train.js";
 export { train } from "./training/train.js";
+export type { TrainingStep } from "./training/training-step.js";
+export { compileTrainingStep } from "./training/training-step.js";

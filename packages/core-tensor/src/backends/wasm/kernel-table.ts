@@ -6,7 +6,6 @@ import {
   batchNormaliseKernel,
 } from "./kernels/batch-norm.js";
 import { conv2dKernel } from "./kernels/conv2d.js";
-import { conv2dCodesKernel } from "./kernels/conv2d-codes.js";
 import { conv2dInputGradientKernel } from "./kernels/conv2d-input-gradient.js";
 import { conv2dWeightGradientKernel } from "./kernels/conv2d-weight-gradient.js";
 import { castKernel, fusedElementwiseKernel } from "./kernels/fused-elementwise.js";
@@ -33,7 +32,7 @@ import { winogradConv2dKernel } from "./kernels/winograd-conv2d.js";
 
 const all: readonly Kernel[] = [
   ...[fusedElementwiseKernel, castKernel, matmulKernel],
-  ...[conv2dKernel, conv2dInputGradientKernel, conv2dWeightGradientKernel, conv2dCodesKernel],
+  ...[conv2dKernel, conv2dInputGradientKernel, conv2dWeightGradientKernel],
   ...[batchMomentsKernel, batchNormaliseKernel, batchNormaliseGradientSumsKernel, batchNormaliseGradientKernel],
   ...[sumKernel, meanKernel, maxKernel, argmaxKernel],
   ...[softmaxKernel, logSoftmaxKernel, crossEntropyKernel, crossEntropyGradientKernel],
@@ -45,13 +44,32 @@ const all: readonly Kernel[] = [
 /** Every kernel of this backend, by the operation that it computes. */
 const kernels: ReadonlyMap<string, Kernel> = new Map(all.map((kernel) => [kernel.op, kernel]));
 
-/** The kernel for a call, or why the reference computes it. `winograd` only for inference, where it was asked for. */
-export function chooseKernel(call: UnplacedCall, winograd: boolean): { kernel?: Kernel; reason: string } {
+/** What decides between kernels beside the call itself. */
+export interface KernelOptions {
+  /** conv2d may take Winograd's way. */
+  readonly winograd: boolean;
+  /** The kernel of conv2dCodes for the dot products that this engine has. */
+  readonly codesKernel: Kernel;
+}
+
+function kernelOf(call: UnplacedCall, { winograd, codesKernel }: KernelOptions): Kernel | undefined {
   if (winograd && call.op.name === winogradConv2dKernel.op && winogradConv2dKernel.supports(call) === true) {
-    return { kernel: winogradConv2dKernel, reason: "winograd was asked for, and nothing is trained: rounding grows" };
+    return winogradConv2dKernel;
   }
-  const kernel = kernels.get(call.op.name);
+  return call.op.name === codesKernel.op ? codesKernel : kernels.get(call.op.name);
+}
+
+/** The kernel for a call, or why the reference computes it. */
+export function chooseKernel(call: UnplacedCall, options: KernelOptions): { kernel?: Kernel; reason: string } {
+  const kernel = kernelOf(call, options);
   if (!kernel) return { reason: `wasm has no kernel for ${call.op.name}` };
   const answer = kernel.supports(call);
-  return answer === true ? { kernel, reason: "the wasm kernel of the operation" } : { reason: answer };
+  if (answer !== true) return { reason: answer };
+  const isWinograd = kernel === winogradConv2dKernel;
+  return {
+    kernel,
+    reason: isWinograd
+      ? "winograd was asked for, and nothing is trained: rounding grows"
+      : "the wasm kernel of the operation",
+  };
 }

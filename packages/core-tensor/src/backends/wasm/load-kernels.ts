@@ -7,6 +7,9 @@ export interface KernelExports {
   copyBytes(to: number, from: number, bytes: number): void;
   hasNonFinite(pointer: number, count: number): number;
   probeMultiplyAdd(x: number, y: number): number;
+  probeByteDot(a: number, b: number): number;
+  probeShortDot(a: number, b: number): number;
+  probeSwizzle(index: number): number;
 }
 
 export type Build = "portable" | "relaxed";
@@ -43,17 +46,22 @@ function isKnownToFail(): boolean {
   return version !== undefined && Number.parseInt(version, 10) < 22;
 }
 
+/** Long enough for the optimising compiler to have had its turn. */
+const PROBES = 2000;
+
 /** Why the relaxed build does not work here, undefined where it does: asks the engine to compute, not what it claims. */
 export async function whyNotRelaxed(): Promise<string | undefined> {
   if (isKnownToFail()) return "relaxed SIMD works from Node 22 on";
   try {
     const module = await compileKernels("relaxed", false);
     const kernels = instantiateKernels(module, new WebAssembly.Memory({ initial: 1, maximum: 65536 }));
-    for (let i = 0; i < 2000; i++) {
-      // long enough for the optimising compiler to have had its turn
+    for (let i = 0; i < PROBES; i++) {
       const fused = kernels.probeMultiplyAdd(1 + 2 ** -12, -(1 + 2 ** -11));
       if (fused !== 1)
         return fused === 0 ? "this engine rounds a · b + c twice" : "a probe of a · b + c gave a wrong result";
+      const index = i & 15;
+      if (kernels.probeSwizzle(index) !== index + 1 || kernels.probeSwizzle(0x80) !== 0)
+        return "a probe of relaxed swizzle gave a wrong result";
     }
     return undefined;
   } catch {

@@ -5,9 +5,11 @@ import type { Backend, LoadedProgram } from "../../plan/backend.js";
 import type { Program } from "../../plan/program.js";
 import { yieldToEventLoop } from "../../plan/yield-to-event-loop.js";
 import { scratchOf, type UnplacedCall } from "./instruction.js";
-import { chooseKernel } from "./kernel-table.js";
+import { chooseKernel, type KernelOptions } from "./kernel-table.js";
+import { conv2dCodesKernel } from "./kernels/conv2d-codes.js";
 import { isFusible } from "./kernels/fused-elementwise.js";
 import { type Build, compileKernels, instantiateKernels, type KernelExports, whyNotRelaxed } from "./load-kernels.js";
+import { probeDots } from "./probe-dots.js";
 import { ThreadPool } from "./thread-pool.js";
 import { WasmMemory } from "./wasm-memory.js";
 import { type Held, type Host, type Segment, WasmProgram } from "./wasm-program.js";
@@ -25,6 +27,8 @@ export interface WasmBackendOptions {
    * the 4 × 4 tile (the plain sum: 9 · C · 2⁻²⁴ · Σ |w| · |x|). Off where absent.
    */
   readonly winograd?: boolean;
+  /** Relaxed dot products of four bytes even where the processor has no single instruction for them: slower there, for tests. */
+  readonly byteDots?: boolean;
 }
 
 /** Longest time that the event loop waits for a run on the calling thread. */
@@ -77,7 +81,10 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
     options.maxBytes === undefined ? 2 ** 32 : options.maxBytes * 1.25 + 2 ** 26,
   );
   const kernels = instantiateKernels(module, memory.memory);
-  const backend = new WasmBackend(build, threads, memory, kernels, options.winograd ?? false);
+  const backend = new WasmBackend(build, threads, memory, kernels, {
+    winograd: options.winograd ?? false,
+    codesKernel: conv2dCodesKernel(probeDots(build, kernels, options.byteDots)),
+  });
   if (threads > 1) backend.pool = await ThreadPool.start(threads, module, memory.memory, () => backend.callOff());
   return backend;
 }
@@ -101,7 +108,7 @@ class WasmBackend implements Backend, Host {
     readonly threads: number,
     readonly memory: WasmMemory,
     readonly kernels: KernelExports,
-    readonly winograd: boolean,
+    readonly options: KernelOptions,
   ) {
     this.state = memory.allocate(8);
   }
@@ -116,7 +123,7 @@ class WasmBackend implements Backend, Host {
 
   workspaceBytes(call: UnplacedCall): number {
     // Whether the program assigns is not known yet: room for either kernel.
-    const kernels = [chooseKernel(call, false).kernel, chooseKernel(call, this.winograd).kernel];
+    const kernels = [{ ...this.options, winograd: false }, this.options].map((each) => chooseKernel(call, each).kernel);
     return Math.max(...kernels.map((kernel) => (kernel ? scratchOf(kernel, call).bytes : 0)));
   }
 

@@ -4,7 +4,7 @@ import { elementsOf } from "../../graph/shape.js";
 import type { KernelChoice, LoadedProgram } from "../../plan/backend.js";
 import type { Buffer, Call, Program } from "../../plan/program.js";
 import { assemble, type Instruction, type Kernel, type Places, scratchOf } from "./instruction.js";
-import { chooseKernel } from "./kernel-table.js";
+import { chooseKernel, type KernelOptions } from "./kernel-table.js";
 import type { KernelExports } from "./load-kernels.js";
 import type { WasmMemory } from "./wasm-memory.js";
 
@@ -23,8 +23,8 @@ export interface Held {
 export interface Host {
   readonly memory: WasmMemory;
   readonly kernels: KernelExports;
-  /** Whether conv2d of programs that assign nothing may take Winograd's way. */
-  readonly winograd: boolean;
+  /** Winograd here is for programs that assign nothing. */
+  readonly options: KernelOptions;
   /** Room that a thread has for itself while it computes a chunk. */
   reserveThreadScratch(bytes: number): void;
   runKernels(segment: Segment & { kind: "kernels" }): Promise<void>;
@@ -42,7 +42,7 @@ export class WasmProgram implements LoadedProgram {
   private readonly once: readonly Segment[];
   private readonly segments: readonly Segment[];
   private readonly constants: ReadonlySet<number>;
-  private readonly winograd: boolean;
+  private readonly options: KernelOptions;
   private hasRunOnce = false;
 
   constructor(
@@ -50,9 +50,10 @@ export class WasmProgram implements LoadedProgram {
     private readonly program: Program,
     private readonly scratchOffset: number,
   ) {
-    this.winograd = host.winograd && program.assignments.length === 0;
+    const isInference = program.assignments.length === 0;
+    this.options = { ...host.options, winograd: host.options.winograd && isInference };
     this.choices = program.calls.map((call) => {
-      const { kernel, reason } = chooseKernel(call, this.winograd);
+      const { kernel, reason } = chooseKernel(call, this.options);
       return { kernel: kernel ? kernel.name(call) : "reference", reason };
     });
     this.constants = new Set(
@@ -129,7 +130,7 @@ export class WasmProgram implements LoadedProgram {
       instructions = [];
     };
     for (const call of calls) {
-      const { kernel } = chooseKernel(call, this.winograd);
+      const { kernel } = chooseKernel(call, this.options);
       if (kernel) {
         instructions.push(...this.emit(kernel, call, packing).filter(({ chunks }) => chunks > 0));
       } else {

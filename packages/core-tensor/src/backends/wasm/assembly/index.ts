@@ -1,2 +1,2 @@
 export { runAlone, runTogether } from "./interpreter";
-export { copyBytes, hasNonFinite, probeMultiplyAdd } from "./memory-tools";
+export { copyBytes, hasNonFinite, probeByteDot, probeMultiplyAdd, probeShortDot, probeSwizzle } from "./memory-tools";

@@ -31,3 +31,21 @@ export function probeMultiplyAdd(x: f32, y: f32): i32 {
   if (first != f32x4.extract_lane(value, 1) || first != f32x4.extract_lane(value, 2) || first != f32x4.extract_lane(value, 3)) return -1;
   return first == 5.9604644775390625e-8 ? 1 : first == 0 ? 0 : -1;
 }
+
+/** Lane 0 of a relaxed dot product of bytes: a signed, b of 7 bits, or of 8 where the engine takes it as unsigned. 0 in portable builds. */
+export function probeByteDot(a: i32, b: i32): i32 {
+  if (ASC_FEATURE_RELAXED_SIMD) return i32x4.extract_lane(i32x4.relaxed_dot_i8x16_i7x16_add_s(i32x4.splat(a), i32x4.splat(b), i32x4.splat(0)), 0);
+  return 0;
+}
+
+/** The same of two bytes, in 16 bits. */
+export function probeShortDot(a: i32, b: i32): i32 {
+  if (ASC_FEATURE_RELAXED_SIMD) return i16x8.extract_lane_s(i16x8.relaxed_dot_i8x16_i7x16_s(i32x4.splat(a), i32x4.splat(b)), 0);
+  return 0;
+}
+
+/** Lane 0 of a swizzle of the table 1, 2, … 16. */
+export function probeSwizzle(index: i32): i32 {
+  const table = i8x16(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16), indices = i8x16.splat(<i8>index);
+  return i8x16.extract_lane_u(ASC_FEATURE_RELAXED_SIMD ? i8x16.relaxed_swizzle(table, indices) : i8x16.swizzle(table, indices), 0);
+}

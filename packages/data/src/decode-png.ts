@@ -146,7 +146,7 @@ function flatten(png: DecodedPng, { width, height, depth, colourType }: PngHeade
     samples = new Uint8Array(converted);
     channels = converted.length / pixels;
   } else samples = toBytes(png.data, width, height, depth, channels);
-  if (samples.length !== pixels * channels) throw new RangeError("its palette is damaged");
+  if (samples.length !== pixels * channels || channels > 4) throw new RangeError("its palette is damaged"); // 5: transparency twice
   const hasAlpha = channels === 2 || channels === 4;
   const colours = channels <= 2 ? 1 : 3;
   if (!hasAlpha) return { width, height, channels: colours, data: samples };

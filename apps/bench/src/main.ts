@@ -53,7 +53,8 @@ async function main(): Promise<void> {
   }
   const suite = suites.get(name);
   if (!suite) throw new TypeError(`there is no suite "${name}"\n${USAGE}`);
-  const finish = startResult(name, `pnpm bench ${process.argv.slice(2).join(" ")}`);
+  const command = ["pnpm bench", name, threads > 1 && `--threads ${threads}`, only && `--only ${only}`];
+  const finish = startResult(name, command.filter(Boolean).join(" "));
   const meter = new CeilingMeter();
   const rows = await suite.run({ threads, meter, only, progress: say });
   const result = finish(rows, meter.ceiling());

@@ -4,7 +4,7 @@ import type { Call, Program } from "./program.js";
 
 /** How a call will be computed, for `explain()` and `inspect`. */
 export interface KernelChoice {
-  /** "conv2d-f32-6x16", "reference". */
+  /** "conv2d-f32-direct", "reference". */
   readonly kernel: string;
   readonly reason: string;
 }

@@ -38,8 +38,10 @@ export interface Kernel {
   workspaceBytes(call: UnplacedCall): number;
   readonly packing?: Packing;
   emit(call: UnplacedCall, places: Places): Instruction[];
-  /** As `explain()` and `inspect` show it: "conv2d-f32-2x16". */
+  /** As `explain()` and `inspect` show it: "conv2d-f32-direct". */
   name(call: UnplacedCall): string;
+  /** Why this form and no other, where the kernel has several. */
+  reason?(call: UnplacedCall): string;
 }
 
 type KernelDefinition = Omit<Kernel, "supports" | "workspaceBytes"> &

@@ -65,11 +65,5 @@ export function chooseKernel(call: UnplacedCall, options: KernelOptions): { kern
   if (!kernel) return { reason: `wasm has no kernel for ${call.op.name}` };
   const answer = kernel.supports(call);
   if (answer !== true) return { reason: answer };
-  const isWinograd = kernel === winogradConv2dKernel;
-  return {
-    kernel,
-    reason: isWinograd
-      ? "winograd was asked for, and nothing is trained: rounding grows"
-      : "the wasm kernel of the operation",
-  };
+  return { kernel, reason: kernel.reason?.(call) ?? "the wasm kernel of the operation" };
 }

@@ -42,16 +42,17 @@ export function packFilterPairs(args: usize, group: i32): void {
   }
 }
 
-/** Panels [group][row pair][k][2 rows][4 channels, or 2 twice] of int8, rows filled up to a multiple of 4, then a sum for each row as int32. */
+/** Panels [group][row pair][k][2 rows][4 channels] of int8, or [group][four rows][k][4 rows][2 channels, twice]; rows filled up to a multiple of 4, then a sum for each row as int32. */
 export function packFilterBytes(args: usize, group: i32): void {
   const rows = (load<i32>(args, 8) + 3) & ~3, K = load<i32>(args, 12), factor = load<i32>(args, 40), channels = load<i32>(args, 48);
   const table = args + (<usize>load<u32>(args, 52) << 2);
+  const together = channels == 2 ? 4 : 2;
   let to = <usize>load<u32>(args, 4) + <usize>group * <usize>load<u32>(args, 24);
   const sums = to + (<usize>rows * <usize>K << 2);
   memory.fill(sums, 0, <usize>rows << 2);
-  for (let row = 0; row < rows; row += 2) {
+  for (let row = 0; row < rows; row += together) {
     for (let k = 0; k < K; k++) {
-      for (let i = 0; i < 2; i++) {
+      for (let i = 0; i < together; i++) {
         const sum = sums + (<usize>(row + i) << 2);
         for (let channel = 0; channel < 4; channel++, to++) {
           const weight = numberAt(args, group, row + i, load<i32>(table + (<usize>(k * channels + channel % channels) << 2)));

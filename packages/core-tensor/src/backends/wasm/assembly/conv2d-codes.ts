@@ -61,7 +61,7 @@ export function correlateCodes(args: usize, chunk: i32, scratch: usize): void {
         const at = pair + (<usize>k << 3), piece = min(K_PIECE, K - k), shift = shifts + (<usize>k << 2);
         if (ASC_FEATURE_RELAXED_SIMD) {
           if (kind == SHORTS) {
-            for (let q = 0; q < pixels; q += 16) shortTile4x16(pair, <usize>K << 3, shifts, K, flush, scratch + (<usize>q << 1), tile + (<usize>q << 2), tileBytes);
+            for (let q = 0; q < pixels; q += 16) shortTile4x16(pair, shifts, K, flush, scratch + (<usize>q << 1), tile + (<usize>q << 2), tileBytes);
             break;
           }
           if (kind == BYTES) {

@@ -60,7 +60,7 @@ function laneTile2x16(
   owe(out2, 0, debt, isContinued); owe(out2, 16, debt, isContinued); owe(out2, 32, debt, isContinued); owe(out2, 48, debt, isContinued);
   let c00 = bias, c01 = bias, c02 = bias, c03 = bias, c10 = bias, c11 = bias, c12 = bias, c13 = bias;
   for (let k = 0; k < K; k += flush) {
-    for (let steps = min(flush, K - k); steps > 0; steps--, a += 8, shifts += 4) {
+    for (const end = a + (<usize>min(flush, K - k) << 3); a != end; a += 8, shifts += 4) {
       const b = planes + <usize>load<u32>(shifts);
       const b0 = v128.load(b), b1 = v128.load(b, 16), b2 = v128.load(b, 32), b3 = v128.load(b, 48);
       let row = v128.load32_splat(a);
@@ -91,7 +91,7 @@ function laneTile2x8(
   owe(out2, 0, debt, isContinued); owe(out2, 16, debt, isContinued);
   let c00 = bias, c01 = bias, c10 = bias, c11 = bias;
   for (let k = 0; k < K; k += flush) {
-    for (let steps = min(flush, K - k); steps > 0; steps--, a += 8, shifts += 4) {
+    for (const end = a + (<usize>min(flush, K - k) << 3); a != end; a += 8, shifts += 4) {
       const b = planes + <usize>load<u32>(shifts);
       const b0 = v128.load(b), b1 = v128.load(b, 16);
       let row = v128.load32_splat(a);

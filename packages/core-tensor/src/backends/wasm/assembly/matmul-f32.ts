@@ -108,7 +108,7 @@ export function matmulTile2x16(a: usize, b: usize, out: usize, K: i32, rowBytes:
     c00 = v128.load(out); c01 = v128.load(out, 16); c02 = v128.load(out, 32); c03 = v128.load(out, 48);
     c10 = v128.load(second); c11 = v128.load(second, 16); c12 = v128.load(second, 32); c13 = v128.load(second, 48);
   }
-  for (let k = 0; k < K; k++, a += 8, b += 64) {
+  for (const end = a + (<usize>K << 3); a != end; a += 8, b += 64) {
     const b0 = v128.load(b), b1 = v128.load(b, 16), b2 = v128.load(b, 32), b3 = v128.load(b, 48);
     let row = v128.load32_splat(a);
     c00 = madd(row, b0, c00); c01 = madd(row, b1, c01); c02 = madd(row, b2, c02); c03 = madd(row, b3, c03);
@@ -133,7 +133,7 @@ function matmulTile6x8(a: usize, pairBytes: usize, b: usize, out: usize, K: i32,
     c50 = v128.load(from); c51 = v128.load(from, 16);
   }
   let next = a + pairBytes, last = next + pairBytes;
-  for (let k = 0; k < K; k++, a += 8, next += 8, last += 8, b += 64) {
+  for (const end = a + (<usize>K << 3); a != end; a += 8, next += 8, last += 8, b += 64) {
     const b0 = v128.load(b), b1 = v128.load(b, 16);
     let row = v128.load32_splat(a);
     c00 = madd(row, b0, c00); c01 = madd(row, b1, c01);

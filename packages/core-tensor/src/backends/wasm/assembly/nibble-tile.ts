@@ -11,7 +11,7 @@
 export function nibbleTile4x32(a: usize, shifts: usize, K: i32, flush: i32, table: usize, planes: usize, sums: usize, out: usize, rowBytes: usize): void {
   for (let k = 0; k < K; k += flush) {
     let c00 = i8x16.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00;
-    for (let steps = min(flush, K - k); steps > 0; steps--, a += 8, shifts += 4) {
+    for (const end = a + (<usize>min(flush, K - k) << 3); a != end; a += 8, shifts += 4) {
       const b = planes + <usize>load<u32>(shifts);
       const b0 = v128.load(b), b1 = v128.load(b, 16);
       let row = v128.load(table + <usize>load<u16>(a));

@@ -5,22 +5,21 @@
 //
 // Sums are widened to 32 bits every `flush` steps. Plain twin: conv2dCodes in src/ops/codes.ts. Floor: two instructions for 16.
 
-/** 4 rows × 16 pixels, panels [row pair][k][2 rows][4 bytes]. */
-export function shortTile4x16(pair: usize, pairBytes: usize, shifts: usize, K: i32, flush: i32, planes: usize, out: usize, rowBytes: usize): void {
+/** 4 rows × 16 pixels, panels [four rows][k][4 rows][4 bytes]. */
+export function shortTile4x16(a: usize, shifts: usize, K: i32, flush: i32, planes: usize, out: usize, rowBytes: usize): void {
   const out1 = out + rowBytes, out2 = out1 + rowBytes, out3 = out2 + rowBytes;
-  let next = pair + pairBytes;
   for (let k = 0; k < K; k += flush) {
     let c00 = i16x8.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00;
-    for (let steps = min(flush, K - k); steps > 0; steps--, pair += 8, next += 8, shifts += 4) {
+    for (const end = a + (<usize>min(flush, K - k) << 4); a != end; a += 16, shifts += 4) {
       const b = planes + <usize>load<u32>(shifts);
       const b0 = v128.load(b), b1 = v128.load(b, 16);
-      let row = v128.load32_splat(pair);
+      let row = v128.load32_splat(a);
       c00 = dot(row, b0, c00); c01 = dot(row, b1, c01);
-      row = v128.load32_splat(pair, 4);
+      row = v128.load32_splat(a, 4);
       c10 = dot(row, b0, c10); c11 = dot(row, b1, c11);
-      row = v128.load32_splat(next);
+      row = v128.load32_splat(a, 8);
       c20 = dot(row, b0, c20); c21 = dot(row, b1, c21);
-      row = v128.load32_splat(next, 4);
+      row = v128.load32_splat(a, 12);
       c30 = dot(row, b0, c30); c31 = dot(row, b1, c31);
     }
     const isFirst = k == 0;

@@ -57,7 +57,7 @@ function tile2x16<T>(a: usize, shifts: usize, K: i32, planes: usize, out: usize,
     c00 = v128.load(out); c01 = v128.load(out, 16); c02 = v128.load(out, 32); c03 = v128.load(out, 48);
     c10 = v128.load(second); c11 = v128.load(second, 16); c12 = v128.load(second, 32); c13 = v128.load(second, 48);
   }
-  for (let k = 0; k < K; k++, a += 8, shifts += 4) {
+  for (const end = a + (<usize>K << 3); a != end; a += 8, shifts += 4) {
     const b = planes + <usize>load<u32>(shifts);
     const b0 = v128.load(b), b1 = v128.load(b, 16), b2 = v128.load(b, 32), b3 = v128.load(b, 48);
     let row = v128.load32_splat(a);
@@ -77,7 +77,7 @@ function tile4x8<T>(a: usize, pairBytes: usize, shifts: usize, K: i32, planes: u
     c20 = v128.load(out2); c21 = v128.load(out2, 16); c30 = v128.load(out3); c31 = v128.load(out3, 16);
   }
   let next = a + pairBytes;
-  for (let k = 0; k < K; k++, a += 8, next += 8, shifts += 4) {
+  for (const end = a + (<usize>K << 3); a != end; a += 8, next += 8, shifts += 4) {
     const b = planes + <usize>load<u32>(shifts);
     const b0 = v128.load(b), b1 = v128.load(b, 16);
     let row = v128.load32_splat(a);
@@ -106,7 +106,7 @@ function tile6x8<T>(a: usize, pairBytes: usize, shifts: usize, K: i32, planes: u
     c50 = v128.load(from); c51 = v128.load(from, 16);
   }
   let next = a + pairBytes, last = next + pairBytes;
-  for (let k = 0; k < K; k++, a += 8, next += 8, last += 8, shifts += 4) {
+  for (const end = a + (<usize>K << 3); a != end; a += 8, next += 8, last += 8, shifts += 4) {
     const b = planes + <usize>load<u32>(shifts);
     const b0 = v128.load(b), b1 = v128.load(b, 16);
     let row = v128.load32_splat(a);

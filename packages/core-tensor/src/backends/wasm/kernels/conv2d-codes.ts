@@ -101,6 +101,15 @@ function shorts(options: Conv2dCodesOptions, bits: DotBits): Form | undefined {
   return fitBytes(options, bits) && flush >= FEWEST_STEPS ? { ...pairs, kind: "shorts", flush } : undefined;
 }
 
+/** What made formOf choose so. */
+function reasonFor({ kind, flush, lowBits }: Form, { x, w }: Conv2dCodesOptions): string {
+  if (kind === "nibbles") return `activations of ${x.bits} bits: products looked up, ${flush} to a sum of 8 bits`;
+  if (kind === "bytes") return "this processor takes dot products of four bytes, exactly";
+  if (kind === "shorts") return `dot products of two bytes are exact here, ${flush} to a sum of 16 bits`;
+  if (kind === "lanes") return `two filters in 16 bits: ${flush} products fit in the low ${lowBits}`;
+  return `products of ${w.bits} × ${x.bits} bits leave no room beside them: int16 pairs`;
+}
+
 /** The fastest form that is exact, in the order in which they were measured. */
 function formOf({ attributes, inputs: [, w] }: UnplacedCall, dots: Dots): Form {
   const options = attributes as Conv2dCodesOptions;
@@ -112,11 +121,11 @@ function formOf({ attributes, inputs: [, w] }: UnplacedCall, dots: Dots): Form {
 
 /** Of each form: its packer, bytes of a filter's k, bytes of a plane's element, whether sums of rows follow the panels, its tile. */
 const layouts = {
-  pairs: { packer: PACK_FILTER_PAIRS, panelBytes: 4, elementBytes: 4, hasSums: false, tile: "dot16-2x16" },
-  lanes: { packer: PACK_FILTER_PAIRS, panelBytes: 2, elementBytes: 4, hasSums: false, tile: "lanes-4x16" },
-  nibbles: { packer: PACK_FILTER_NIBBLES, panelBytes: 2, elementBytes: 1, hasSums: false, tile: "nibbles-4x32" },
-  shorts: { packer: PACK_FILTER_BYTES, panelBytes: 4, elementBytes: 2, hasSums: true, tile: "dot8-16-4x16" },
-  bytes: { packer: PACK_FILTER_BYTES, panelBytes: 4, elementBytes: 4, hasSums: true, tile: "dot8-32-6x8" },
+  pairs: { packer: PACK_FILTER_PAIRS, panelBytes: 4, elementBytes: 4, hasSums: false, tile: "dot16" },
+  lanes: { packer: PACK_FILTER_PAIRS, panelBytes: 2, elementBytes: 4, hasSums: false, tile: "lanes" },
+  nibbles: { packer: PACK_FILTER_NIBBLES, panelBytes: 2, elementBytes: 1, hasSums: false, tile: "nibbles" },
+  shorts: { packer: PACK_FILTER_BYTES, panelBytes: 4, elementBytes: 2, hasSums: true, tile: "dot8-short" },
+  bytes: { packer: PACK_FILTER_BYTES, panelBytes: 4, elementBytes: 4, hasSums: true, tile: "dot8" },
 } as const;
 
 interface Described {
@@ -208,8 +217,12 @@ export const conv2dCodesKernel = (dots: Dots): Kernel =>
     },
     emit: (call, places) => (isHeldInF32(call) ? conv2dKernel.emit(call, places) : emitCodes(call, places, dots)),
     name: (call) => {
-      if (isHeldInF32(call)) return "conv2d-codes-f32-2x16";
+      if (isHeldInF32(call)) return "conv2d-codes-f32-direct";
       const { x, w } = call.attributes as Conv2dCodesOptions;
       return `conv2d-codes-w${w.bits}a${x.bits}-${layouts[formOf(call, dots).kind].tile}`;
     },
+    reason: (call) =>
+      isHeldInF32(call)
+        ? "codes held in f32: every sum is exact there"
+        : reasonFor(formOf(call, dots), call.attributes),
   });

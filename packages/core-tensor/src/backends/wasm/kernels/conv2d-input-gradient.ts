@@ -34,5 +34,5 @@ export const conv2dInputGradientKernel = defineKernel({
       packed: places.packed,
       out: places.of(call.outputs[0]),
     }),
-  name: () => "conv2d-input-gradient-f32-2x16",
+  name: () => "conv2d-input-gradient-f32-direct",
 });

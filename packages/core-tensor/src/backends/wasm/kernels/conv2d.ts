@@ -23,7 +23,7 @@ export function describeConv2d({ attributes, inputs: [x, w], outputs: [y] }: Unp
   };
 }
 
-/** Shifted runs of padded planes, tiles of 2 × 16 pixels: assembly/conv2d-f32.ts. */
+/** Shifted runs of padded planes, tiles of 2 × 16 pixels, or 6 × 8 where multiply-adds are fused: assembly/conv2d-f32.ts. */
 export const conv2dKernel: Kernel = defineKernel({
   op: "conv2d",
   supports: wantsF32,
@@ -34,5 +34,5 @@ export const conv2dKernel: Kernel = defineKernel({
       packed: places.packed,
       out: places.of(call.outputs[0]),
     }),
-  name: () => "conv2d-f32-2x16",
+  name: () => "conv2d-f32-direct",
 });

@@ -10,7 +10,7 @@ function sizes({ attributes: { transposeA }, inputs: [a], outputs: [out] }: Unpl
   return { M, N, K, rowBytes: roundUp(M, 2) * K * 4, columnBytes: roundUp(N, 16) * K * 4 };
 }
 
-/** Rows of a in pairs, columns of b in panels of 16, tiles of 2 × 16: assembly/matmul-f32.ts. */
+/** Rows of a in pairs, columns of b in panels of 16, tiles of 2 × 16, or 6 × 8 where multiply-adds are fused: assembly/matmul-f32.ts. */
 export const matmulKernel = defineKernel({
   op: "matmul",
   supports: wantsF32,
@@ -45,5 +45,5 @@ export const matmulKernel = defineKernel({
       },
     ];
   },
-  name: () => "matmul-f32-2x16",
+  name: () => "matmul-f32",
 });

@@ -159,7 +159,7 @@ describe("a program", () => {
       { ...product, inputs: [z, x], outputs: [w], workspace: workspace([z, x], [w]), layer: "", once: false },
     ];
     const loaded = backend.load({ ...empty, calls }, 0);
-    expect(loaded.choices.map(({ kernel }) => kernel)).toEqual(["matmul-f32", "reference", "matmul-f32-2x16"]);
+    expect(loaded.choices.map(({ kernel }) => kernel)).toEqual(["matmul-f32", "reference", "matmul-f32"]);
     expect(loaded.choices[1].reason).toContain("third");
     await loaded.run();
     expect(read(backend, z)).toEqual([21, 30, 45, 66]);

@@ -60,6 +60,7 @@ describe("imports", () => {
       ...manifest.dependencies,
       ...manifest.optionalDependencies,
       ...manifest.peerDependencies,
+      ...(manifest.private && manifest.devDependencies), // nobody installs a private package without them
     });
     const wrong = (importsOf.get(folder) ?? []).filter(
       ({ specifier, isType }) =>

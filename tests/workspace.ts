@@ -15,6 +15,7 @@ export interface Manifest {
   readonly dependencies?: Record<string, string>;
   readonly optionalDependencies?: Record<string, string>;
   readonly peerDependencies?: Record<string, string>;
+  readonly devDependencies?: Record<string, string>;
   readonly exports?: Record<string, unknown>;
   readonly bin?: Record<string, string>;
   readonly files?: readonly string[];

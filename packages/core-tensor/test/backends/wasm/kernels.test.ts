@@ -128,6 +128,9 @@ const cases: readonly Case[] = [
     { x: [1, 2, 5, 5], window: { window: [3, 2], stride: [2, 1], padding: [1, 0] } },
     { x: [3, 70, 9, 9], window: { window: 3, stride: 2, padding: 1 } },
     { x: [1, 1, 7, 7], window: { window: 7 } },
+    { x: [2, 3, 37, 41], window: { window: 3, stride: 2, padding: 1 } },
+    { x: [1, 2, 6, 70], window: { window: [2, 5], stride: 1, padding: [1, 2] } },
+    { x: [1, 2, 11, 67], window: { window: [3, 4], stride: 3, padding: [0, 2] } },
   ].flatMap(({ x, window }): Case[] => {
     const pooled = f32(op("maxPool2d").shape([x], op("maxPool2d").normalise?.(window, [x])), 3);
     return [

@@ -24,7 +24,8 @@ function emitPool(
     ...[places.of(first), places.of(second), places.of(out), N * C, H, W, Ho, Wo],
     ...[window[0], window[1], stride[0], stride[1], padding[0], padding[2], countPadding ? 1 : 0, each],
   ];
-  return [{ opcode, chunks: Math.ceil((N * C) / each), words, scratchBytes: 0 }];
+  const paddedRow = padding[2] + Math.max(W, (Wo - 1) * stride[1] + window[1]);
+  return [{ opcode, chunks: Math.ceil((N * C) / each), words, scratchBytes: paddedRow * 4 + 64 }];
 }
 
 /** The kernels know no dilation. */

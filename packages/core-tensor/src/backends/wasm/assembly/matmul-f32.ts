@@ -10,6 +10,7 @@ import { madd } from "./madd";
 // Packers fill the last pair and the last panel with zeros; sums go to a block of C in scratch, whole tiles, then to `out`.
 // K is cut in pieces of 256, so that one panel of columns (16 kB) stays in the first cache while rows stream past it.
 // Measured, portable, one thread: 31 GF/s at 512³ and 1024³ where the tile alone reaches 33.7 in the first cache (0.92).
+// Relaxed builds take 6 rows × 8 columns, half a panel: 12 sums never wait for one another. 34 → 40 GF/s in one run on a busy machine.
 const K_PIECE: i32 = 256;
 
 /** Arguments: 0 source, 1 panels, 2 rows, 3 K, 4 floats between rows, 5 floats between neighbours in K. A chunk: 32 pairs. */

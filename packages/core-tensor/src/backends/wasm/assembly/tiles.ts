@@ -11,7 +11,8 @@ import { madd } from "./madd";
 //     m 0      c00     c01     c02      c03        4 × 8:  the same for a short tail.
 //     m 1      c10     c11     c12      c13        6 × 8:  12 sums, so that fused multiply-adds never wait; relaxed builds alone.
 //
-// Panels of filters hold pairs of rows: [row pair][k][2].
+// Panels of filters hold pairs of rows: [row pair][k][2]. Floor: the multiply-adds above. In relaxed builds 6 × 8 gave 40 GF/s where 2 × 16
+// gave 34 in fp32, on one thread of the same busy machine.
 
 // @ts-ignore: decorator
 @inline

@@ -1,7 +1,7 @@
 import colours from "picocolors";
 
-/** Colours for the error stream: none where it is no terminal. */
-const onStderr = colours.createColors(process.stderr.isTTY && colours.isColorSupported);
+/** Colours for the error stream: none where it is no terminal, where isTTY is undefined, which would ask for the default. */
+const onStderr = colours.createColors(process.stderr.isTTY === true && colours.isColorSupported);
 
 /** Names and texts from files may hold bytes that would drive a terminal: shown as \x1b and the like. */
 export function printable(text: string): string {

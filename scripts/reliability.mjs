@@ -1,5 +1,5 @@
 // Runs the reliability goals and writes reliability.json: `pnpm reliability`. It is the only one that does; tests compare with it.
-//   --size ci|full   one of the two sizes: full takes about an hour, ci a minute or two; both unless told otherwise
+//   --size ci|full   one of the two sizes: full takes a quarter of an hour, ci a minute or two; both unless told otherwise
 //   names of files   only the goals that they test: kill-and-resume, disk-faults …
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

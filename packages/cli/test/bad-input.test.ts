@@ -293,7 +293,7 @@ describe("data", () => {
 });
 
 describe("a backend that is missing", () => {
-  const withoutWasm = { nodeFlags: ["--jitless", "--no-expose-wasm"] };
+  const withoutWasm = { nodeFlags: ["--import", "data:text/javascript,delete%20globalThis.WebAssembly"] };
   it("is refused by name, and doctor says why", async () => {
     await refusal(["eval", packed], 69, /wasm/, withoutWasm);
     const { backends } = await runJson(["doctor"], withoutWasm);

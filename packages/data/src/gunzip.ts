@@ -12,7 +12,8 @@ export interface InflateOptions {
 export const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b;
 
 /**
- * The content of gzip bytes. What comes out is counted as it comes: a small file that would fill the memory is stopped at the limit.
+ * The content of gzip bytes, of one member: browsers refuse what follows it. What comes out is counted as it comes: a small file that
+ * would fill the memory is stopped at the limit.
  *
  * @throws {FileFormatError} when the stream is damaged or ends too early
  * @throws {MemoryLimitError} when more than `limit` bytes come out

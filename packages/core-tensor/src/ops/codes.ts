@@ -83,6 +83,15 @@ function padPlanes(x: Int32Array, [C, H, W]: Shape, [top, bottom, left, right]: 
   return padded;
 }
 
+/**
+ * Two images in one: a + 2¹⁶ · b. Sums below 2¹⁵ of either stay apart under additions and multiplications by whole numbers, so
+ * both are convolved for the price of one.
+ */
+function pairPlanes(a: Int32Array, b: Int32Array): Int32Array {
+  for (let i = 0; i < a.length; i++) a[i] += b[i] << 16;
+  return a;
+}
+
 /** The weights of one output channel that are not 0, and where in the padded planes their first input lies. */
 interface Taps {
   readonly weights: number[];
@@ -138,20 +147,22 @@ function convolveFields(
   const xs = decode(x.data as Uint8Array, attributes.x);
   const ws = decode(unpackFields(w.data as Uint8Array, attributes.w.bits, elementsOf(w.shape)), attributes.w);
   const sums = new Int32Array((Ho - 1) * stride[0] * width + (Wo - 1) * stride[1] + 1);
-  for (let n = 0; n < N; n++) {
-    const padded = padPlanes(xs.subarray(n * C * H * W, (n + 1) * C * H * W), [C, H, W], padding);
+  const image = (n: number) => padPlanes(xs.subarray(n * C * H * W, (n + 1) * C * H * W), [C, H, W], padding);
+  const isPaired = accumulatorBound(w.shape, attributes) < 2 ** 15;
+  for (let n = 0; n < N; n += isPaired ? 2 : 1) {
+    const hasSecond = isPaired && n + 1 < N;
+    const padded = hasSecond ? pairPlanes(image(n), image(n + 1)) : image(n);
     for (let m = 0; m < M; m++) {
       const firstChannel = Math.floor(m / (M / groups)) * perGroup;
-      sumPlanes(
-        sums,
-        padded,
-        listTaps(ws, w.shape, m, (c, r, s) => {
-          return ((firstChannel + c) * height + r * dilation[0]) * width + s * dilation[1];
-        }),
-      );
+      const startOf = (c: number, r: number, s: number) =>
+        ((firstChannel + c) * height + r * dilation[0]) * width + s * dilation[1];
+      sumPlanes(sums, padded, listTaps(ws, w.shape, m, startOf));
+      const [first, second] = [(n * M + m) * Ho * Wo, ((n + 1) * M + m) * Ho * Wo];
       for (let i = 0; i < Ho * Wo; i++) {
-        const at = Math.floor(i / Wo) * stride[0] * width + (i % Wo) * stride[1];
-        out.data[(n * M + m) * Ho * Wo + i] = sums[at];
+        const sum = sums[Math.floor(i / Wo) * stride[0] * width + (i % Wo) * stride[1]];
+        const low = hasSecond ? (sum << 16) >> 16 : sum;
+        out.data[first + i] = low;
+        if (hasSecond) out.data[second + i] = (sum - low) >> 16;
       }
     }
   }

@@ -92,10 +92,13 @@ function pairPlanes(a: Int32Array, b: Int32Array): Int32Array {
   return a;
 }
 
-/** The weights of one output channel that are not 0, and where in the padded planes their first input lies. */
+/**
+ * The weights of one output channel that are not 0, and where in the padded planes their first input lies; filled up with
+ * zeros to a multiple of eight.
+ */
 interface Taps {
-  readonly weights: number[];
-  readonly starts: number[];
+  readonly weights: Int32Array;
+  readonly starts: Int32Array;
 }
 
 /**
@@ -105,8 +108,10 @@ interface Taps {
 function sumPlanes(sums: Int32Array, padded: Int32Array, { weights, starts }: Taps): void {
   sums.fill(0);
   for (let t = 0; t < weights.length; t += 8) {
-    const [w0, w1 = 0, w2 = 0, w3 = 0, w4 = 0, w5 = 0, w6 = 0, w7 = 0] = weights.slice(t, t + 8);
-    const [x0, x1 = 0, x2 = 0, x3 = 0, x4 = 0, x5 = 0, x6 = 0, x7 = 0] = starts.slice(t, t + 8);
+    const [w0, w1, w2, w3] = [weights[t], weights[t + 1], weights[t + 2], weights[t + 3]];
+    const [w4, w5, w6, w7] = [weights[t + 4], weights[t + 5], weights[t + 6], weights[t + 7]];
+    const [x0, x1, x2, x3] = [starts[t], starts[t + 1], starts[t + 2], starts[t + 3]];
+    const [x4, x5, x6, x7] = [starts[t + 4], starts[t + 5], starts[t + 6], starts[t + 7]];
     for (let i = 0; i < sums.length; i++) {
       const a = (Math.imul(w0, padded[x0 + i]) + Math.imul(w1, padded[x1 + i])) | 0;
       const b = (Math.imul(w2, padded[x2 + i]) + Math.imul(w3, padded[x3 + i])) | 0;
@@ -123,14 +128,16 @@ function listTaps(
   m: number,
   startOf: (c: number, r: number, s: number) => number,
 ): Taps {
-  const taps: Taps = { weights: [], starts: [] };
+  const weights: number[] = [];
+  const starts: number[] = [];
   for (let k = 0; k < C * R * S; k++) {
     const weight = ws[m * C * R * S + k];
     if (weight === 0) continue;
-    taps.weights.push(weight);
-    taps.starts.push(startOf(Math.floor(k / (R * S)), Math.floor(k / S) % R, k % S));
+    weights.push(weight);
+    starts.push(startOf(Math.floor(k / (R * S)), Math.floor(k / S) % R, k % S));
   }
-  return taps;
+  const filled = new Array<number>((8 - (weights.length % 8)) % 8).fill(0);
+  return { weights: Int32Array.from([...weights, ...filled]), starts: Int32Array.from([...starts, ...filled]) };
 }
 
 function convolveFields(

@@ -89,6 +89,7 @@ export { codeFormat, largestInteger } from "./packed/code-format.js";
 export { packFields, unpackFields } from "./packed/pack-codes.js";
 export type { Backend, KernelChoice, LoadedProgram } from "./plan/backend.js";
 export type { Buffer, Call, ElementwiseStep, FusedElementwise, Program } from "./plan/program.js";
+export { yieldToEventLoop } from "./plan/yield-to-event-loop.js";
 export * from "./random/index.js";
 export type { RandomStream } from "./random/random-stream.js";
 export type { StoredGraph, StoredNode } from "./stored-graph/stored-graph.js";

@@ -12,6 +12,8 @@ export interface RunMessage {
   readonly sync: number;
   readonly threads: number;
   readonly scratch: number;
+  /** Bytes of the memory as the sender sees it. */
+  readonly memoryBytes: number;
 }
 
 export type ThreadMessage = StartMessage | RunMessage;
@@ -33,16 +35,20 @@ export interface ThreadPort {
  */
 export function serveRuns(port: ThreadPort): void {
   let kernels: KernelExports | undefined;
+  let memory: WebAssembly.Memory | undefined;
   port.listen((message) => {
     try {
       if (message.kind === "start") {
-        const { memory } = message;
+        const shared = message.memory;
+        memory = shared;
         const wait = (pointer: number, seen: number) =>
-          Atomics.wait(new Int32Array(memory.buffer), pointer >>> 2, seen, 20);
+          Atomics.wait(new Int32Array(shared.buffer), pointer >>> 2, seen, 20);
         const imports = { env: { memory, now: () => performance.now(), wait } };
         kernels = new WebAssembly.Instance(message.module, imports).exports as unknown as KernelExports;
         port.send({ kind: "ready" });
       } else {
+        // From V8 14.9 on, an agent sees that another one has grown shared memory only when it grows it itself.
+        if (memory && memory.buffer.byteLength < message.memoryBytes) memory.grow(0);
         kernels?.runTogether(message.program, message.sync, message.threads, message.scratch);
         port.send({ kind: "done" });
       }

@@ -178,6 +178,7 @@ class WasmBackend implements Backend, Host {
       sync,
       threads: this.threads,
       scratch: this.scratch + thread * this.scratchBytes,
+      memoryBytes: this.memory.byteLength,
     }));
     this.running = undefined;
     this.lastYield = performance.now(); // the loop was free while the threads computed

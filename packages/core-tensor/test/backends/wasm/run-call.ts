@@ -39,15 +39,39 @@ export interface CallSpecification {
 
 const asBytes = (data: HostArray): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
-/** Runs one call by itself and returns its outputs. Memory around and under the outputs is full of NaN beforehand. */
+const GUARD_BYTES = 64;
+/** What the wasm backend keeps free behind everything. */
+const SLACK_BYTES = 256;
+/** Room for a program and a thread's scratch. */
+const PROGRAM_BYTES = 2 ** 20;
+
+/** Fills a fresh backend's memory so far that `bytes` more reach its end. */
+function fillUpTo(backend: Backend, bytes: number): void {
+  const size = Math.ceil(Math.max(bytes, 1) / 64) * 64;
+  const hole = backend.allocate(size + 64); // a fresh backend has one hole, at the end
+  backend.free(hole, size + 64);
+  backend.allocate(backend.memoryBytes() - SLACK_BYTES - hole - size);
+}
+
+/**
+ * Runs one call by itself and returns its outputs. Memory around and under the outputs is full of NaN beforehand.
+ *
+ * @param last  on a fresh backend, the buffer that lies at the end of memory: inputs by their index, then the output, then the workspace
+ */
 export async function runCall(
   backend: Backend,
   specification: CallSpecification,
+  last?: number,
 ): Promise<{ outputs: HostArray[]; kernel: string; reason: string }> {
+  const room = last === undefined ? undefined : backend.allocate(PROGRAM_BYTES);
+  let placed = 0;
   const place = (shape: Shape, dtype: Dtype): Buffer => {
     const bytes = bytesOf(dtype, elementsOf(shape));
-    const offset = backend.allocate(bytes + 64);
-    backend.write(offset, new Uint8Array(bytes + 64).fill(0xff));
+    const isLast = placed++ === last;
+    if (isLast) fillUpTo(backend, bytes);
+    const offset = backend.allocate(isLast ? bytes : bytes + GUARD_BYTES);
+    backend.write(offset, new Uint8Array(bytes + GUARD_BYTES).fill(0xff));
+    if (isLast && room !== undefined) backend.free(room, PROGRAM_BYTES); // what follows, the program too, goes here
     return { shape, dtype, bytes, region: "resident", offset };
   };
   const inputs = specification.inputs.map(({ shape, dtype, data }) => {
@@ -82,8 +106,10 @@ export async function runCall(
     if (buffer.dtype === "f32") return new Float32Array(bytes.buffer);
     return buffer.dtype === "i32" ? new Int32Array(bytes.buffer) : bytes;
   });
+  if (last !== undefined) return { outputs: results, ...loaded.choices[0] };
   for (const buffer of new Set([...inputs, ...outputs, workspace])) {
-    if (specification.inPlace === undefined || buffer !== outputs[0]) backend.free(buffer.offset, buffer.bytes + 64);
+    if (specification.inPlace === undefined || buffer !== outputs[0])
+      backend.free(buffer.offset, buffer.bytes + GUARD_BYTES);
   }
   return { outputs: results, ...loaded.choices[0] };
 }

@@ -73,7 +73,7 @@ describe("threads", () => {
     memory.bytes(sync, 256).fill(0);
     const callOff = () => Atomics.store(memory.words(sync, 1), 0, 1);
     const pool = await ThreadPool.start(3, module, memory.memory, callOff);
-    const run = () => pool.tellAll(() => ({ kind: "run", program, sync, threads: 3, scratch: 0 }));
+    const run = () => pool.tellAll(() => ({ kind: "run", program, sync, threads: 3, scratch: 0, memoryBytes: 0 }));
     await expect(run()).rejects.toThrow(BackendError);
     await expect(run()).rejects.toThrow(BackendError);
     await pool.close();

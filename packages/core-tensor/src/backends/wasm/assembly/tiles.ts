@@ -48,7 +48,10 @@ export function multiplyRows<T>(
     tile2x16<T>(pair, shifts, K, planes + at, tile + at, tileBytes, isContinued);
     if (rows > 2) tile2x16<T>(pair + pairBytes, shifts, K, planes + at, tile + (tileBytes << 1) + at, tileBytes, isContinued);
   }
-  if (q < pixels) tile4x8<T>(pair, pairBytes, shifts, K, planes + (<usize>q << 2), tile + (<usize>q << 2), tileBytes, isContinued);
+  if (q < pixels) { // behind a lone pair there may be no other: it stands in for it, and its rows are not looked at
+    const nextPair = rows > 2 ? pairBytes : 0;
+    tile4x8<T>(pair, nextPair, shifts, K, planes + (<usize>q << 2), tile + (<usize>q << 2), tileBytes, isContinued);
+  }
 }
 
 function tile2x16<T>(a: usize, shifts: usize, K: i32, planes: usize, out: usize, rowBytes: usize, isContinued: bool): void {

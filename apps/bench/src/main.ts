@@ -9,6 +9,7 @@ import {
   formatTrainingMemory,
   measureTrainingMemory,
 } from "./memory/compare-training-memory.js";
+import { profileInference } from "./profile/profile-inference.js";
 import { profileTraining } from "./profile/profile-training.js";
 import { startResult } from "./report/result.js";
 import { formatTable } from "./report/table.js";
@@ -18,7 +19,7 @@ import type { Suite } from "./suites/suite.js";
 import { trainSuite } from "./suites/train-suite.js";
 
 const suites = new Map<string, Suite>([kernelsSuite, trainSuite, inferSuite].map((suite) => [suite.name, suite]));
-const USAGE = `pnpm bench <${[...suites.keys()].join("|")}|memory|profile> [--json FILE] [--threads N] [--only TEXT]`;
+const USAGE = `pnpm bench <${[...suites.keys()].join("|")}|memory|profile|profile-infer> [--json FILE] [--threads N] [--only TEXT]`;
 
 const say = (text: string): void => {
   process.stderr.write(`${text}\n`);
@@ -45,6 +46,10 @@ async function main(): Promise<void> {
   const { name, threads, json, only } = readCommandLine();
   if (name === "profile") {
     process.stdout.write(`${await profileTraining({ threads, only })}\n`);
+    return;
+  }
+  if (name === "profile-infer") {
+    process.stdout.write(`${await profileInference({ threads, only })}\n`);
     return;
   }
   if (name === "memory") {

@@ -222,6 +222,111 @@ describe("fused passes", () => {
     }
   });
 
+  describe("whose steps are joined round each operation as if they were not", () => {
+    const quantizing = (other: readonly number[]): Step[] => [
+      ["clip", [0], [-1, 2.5]],
+      ["multiply", other],
+      ["roundStraightThrough", [3]],
+      ["cast", [4], [2]],
+    ];
+    it.each([
+      {
+        name: "multiply, add",
+        steps: [
+          ["multiply", [0, 1]],
+          ["add", [2, 1]],
+        ] as Step[],
+        results: [3],
+      },
+      {
+        name: "add of a product on its right",
+        steps: [
+          ["multiply", [0, 1]],
+          ["add", [0, 2]],
+        ] as Step[],
+        results: [3],
+      },
+      {
+        name: "a product added to itself",
+        steps: [
+          ["multiply", [0, 1]],
+          ["add", [2, 2]],
+        ] as Step[],
+        results: [3],
+      },
+      {
+        name: "a product that is a result too",
+        steps: [
+          ["multiply", [0, 1]],
+          ["add", [2, 1]],
+        ] as Step[],
+        results: [3, 2],
+      },
+      {
+        name: "a product that another step reads",
+        steps: [
+          ["multiply", [0, 1]],
+          ["add", [2, 1]],
+          ["subtract", [3, 2]],
+        ] as Step[],
+        results: [4],
+      },
+      {
+        name: "sum of two products",
+        steps: [
+          ["multiply", [0, 1]],
+          ["multiply", [1, 1]],
+          ["add", [2, 3]],
+        ] as Step[],
+        results: [4],
+      },
+      { name: "clip, multiply, round", steps: quantizing([2, 1]).slice(0, 3), results: [4] },
+      { name: "the same with factors turned", steps: quantizing([1, 2]).slice(0, 3), results: [4] },
+      {
+        name: "clip, multiply, round, whose product is a result",
+        steps: quantizing([2, 1]).slice(0, 3),
+        results: [4, 3],
+      },
+      { name: "clip, multiply, round, whose clip is read twice", steps: quantizing([2, 2]).slice(0, 3), results: [4] },
+    ])("$name", ({ steps, results }) => check({ shape: a.shape, inputs: [a, b], steps, results }));
+
+    it.each([1, 15, 16, 17, 63, 511, 1025])("codes of %d sums of integers, saturated at both ends", async (n) => {
+      const sums = values([n], Int32Array.from(numbers(n, 7, [-2000, 2000])), "i32");
+      const scales = [f32([n], 8, [0.01, 0.2]), f32([], 9, [0.5, 2])];
+      const steps: Step[] = [
+        ["cast", [0], [0]],
+        ["multiply", [3, 1]],
+        ["add", [4, 2]],
+        ["clip", [5], [-20, 300]],
+        ["multiply", [6, 2]],
+        ["roundHalfEven", [7]],
+        ["cast", [8], [2]],
+      ];
+      const pass: FusedElementwise = {
+        shape: [n],
+        steps: steps.map(([code, sources, immediates = []]) => ({ code, sources, immediates })),
+        results: [9, 3],
+      };
+      const outputs = [
+        { shape: [n], dtype: "u8" as const },
+        { shape: [n], dtype: "f32" as const },
+      ];
+      const call = { op: fusedElementwise, attributes: pass, inputs: [sums, ...scales], outputs };
+      const { outputs: found, kernel, reason } = await runCall(backends[0], call);
+      expect(kernel, reason).not.toBe("reference");
+      const [scale, shift] = [scales[0].data, scales[1].data[0]];
+      const expected = Array.from(sums.data, (sum, i) => {
+        const value = Math.fround(Math.fround(sum * scale[i]) + shift);
+        const scaled = Math.fround(Math.min(Math.max(value, -20), 300) * shift);
+        const floor = Math.floor(scaled);
+        const isUp = scaled - floor > 0.5 || (scaled - floor === 0.5 && floor % 2 !== 0);
+        return Math.min(255, Math.max(0, isUp ? floor + 1 : floor));
+      });
+      expect([...found[0]]).toEqual(expected);
+      expect([...found[1]]).toEqual([...sums.data]);
+    });
+  });
+
   it("keep twenty values apart", () => {
     const steps = Array.from({ length: 16 }, (_, i): Step => [i % 2 ? "add" : "multiply", [i % 4, i + 3]]);
     const inputs = [1, 2, 3, 4].map((seed) => f32([3000], seed, [0.9, 1.1]));

@@ -159,7 +159,16 @@ function storeFloats(pointer: usize, dtype: i32, from: usize, start: i32, count:
   } else {
     const to = pointer + <usize>start;
     const vectors = count >> 2;
-    for (let i = 0; i < vectors; i++) {
+    let i = 0;
+    if (dtype == op.U8) {
+      for (; i + 4 <= vectors; i += 4) {
+        const at = from + (<usize>i << 4);
+        const low = i16x8.narrow_i32x4_s(i32x4.trunc_sat_f32x4_s(v128.load(at)), i32x4.trunc_sat_f32x4_s(v128.load(at, 16)));
+        const high = i16x8.narrow_i32x4_s(i32x4.trunc_sat_f32x4_s(v128.load(at, 32)), i32x4.trunc_sat_f32x4_s(v128.load(at, 48)));
+        v128.store(to + (<usize>i << 2), i8x16.narrow_i16x8_u(low, high));
+      }
+    }
+    for (; i < vectors; i++) {
       const value = v128.load(from + (<usize>i << 4));
       const whole = dtype == op.U8 ? i32x4.trunc_sat_f32x4_u(value) : v128.and(f32x4.ne(value, f32x4.splat(0)), i32x4.splat(1));
       const narrow = i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_u(i32x4.min_u(whole, i32x4.splat(255)), whole), whole);
@@ -240,6 +249,24 @@ function clip(to: usize, a: usize, low: f32, high: f32, vectors: i32): void {
   for (let i = 0; i < vectors; i++, to += 16, a += 16) v128.store(to, f32x4.pmin(f32x4.pmax(v128.load(a), least), most)); // −0 and NaN stay as they are
 }
 
+function multiplyAdd(to: usize, a: usize, b: usize, c: usize, vectors: i32): void {
+  let i = 0;
+  for (; i + 2 <= vectors; i += 2, to += 32, a += 32, b += 32, c += 32) {
+    const first = f32x4.add(f32x4.mul(v128.load(a), v128.load(b)), v128.load(c));
+    const second = f32x4.add(f32x4.mul(v128.load(a, 16), v128.load(b, 16)), v128.load(c, 16));
+    v128.store(to, first);
+    v128.store(to, second, 16);
+  }
+  if (i < vectors) v128.store(to, f32x4.add(f32x4.mul(v128.load(a), v128.load(b)), v128.load(c)));
+}
+
+function quantize(to: usize, a: usize, b: usize, low: f32, high: f32, vectors: i32): void {
+  const least = f32x4.splat(low), most = f32x4.splat(high);
+  for (let i = 0; i < vectors; i++, to += 16, a += 16, b += 16) {
+    v128.store(to, f32x4.nearest(f32x4.mul(f32x4.pmin(f32x4.pmax(v128.load(a), least), most), v128.load(b))));
+  }
+}
+
 function clipGradient(to: usize, dy: usize, x: usize, low: f32, high: f32, vectors: i32): void {
   const least = f32x4.splat(low), most = f32x4.splat(high);
   for (let i = 0; i < vectors; i++, to += 16, dy += 16, x += 16) {
@@ -286,6 +313,8 @@ function runStep(code: i32, to: usize, a: usize, b: usize, c: usize, immediate0:
     case op.IS_NOT_ZERO: map1(op.IS_NOT_ZERO, to, a, vectors); break;
     case op.COPY: map1(op.COPY, to, a, vectors); break;
     case op.CLIP: clip(to, a, immediate0, immediate1, vectors); break;
+    case op.MULTIPLY_ADD: multiplyAdd(to, a, b, c, vectors); break;
+    case op.QUANTIZE: quantize(to, a, b, immediate0, immediate1, vectors); break;
     case op.CLIP_GRADIENT: clipGradient(to, a, b, immediate0, immediate1, vectors); break;
     default: select(to, a, b, c, vectors);
   }

@@ -102,3 +102,7 @@ export const RSQRT = 30;
 export const TRUNCATE = 31;
 /** 1 where not 0. */
 export const IS_NOT_ZERO = 32;
+/** a · b + c, rounded twice. */
+export const MULTIPLY_ADD = 33;
+/** Clip, multiply by b, round half to even. */
+export const QUANTIZE = 34;

@@ -5,6 +5,7 @@ import { broadcastStrides } from "../../../ops/elementwise-op.js";
 import type { Buffer, FusedElementwise } from "../../../plan/program.js";
 import * as code from "../assembly/opcodes.js";
 import { defineKernel, f32Word, type Instruction, type Places, roundUp, type UnplacedCall } from "../instruction.js";
+import { joinSteps } from "./join-steps.js";
 
 const stepCodes: ReadonlyMap<string, number> = new Map([
   ["add", code.ADD],
@@ -38,6 +39,9 @@ const stepCodes: ReadonlyMap<string, number> = new Map([
   ["copy", code.COPY],
   ["reciprocal", code.RECIPROCAL],
   ["rsqrt", code.RSQRT],
+  // joinSteps makes these two
+  ["multiplyAdd", code.MULTIPLY_ADD],
+  ["quantize", code.QUANTIZE],
 ]);
 
 const dtypeCodes: Partial<Record<Dtype, number>> = { f32: code.F32, i32: code.I32, u8: code.U8, bool: code.BOOL };
@@ -125,7 +129,8 @@ function mayWriteDirectly(
 }
 
 function emit({ attributes, inputs, outputs }: UnplacedCall, places: Places): Instruction[] {
-  const { shape, steps, results } = attributes as FusedElementwise;
+  const pass = joinSteps(attributes as FusedElementwise, inputs);
+  const { shape, steps, results } = pass;
   const elements = elementsOf(shape);
   const operands: number[][] = [];
   const tables: number[] = [];
@@ -148,7 +153,7 @@ function emit({ attributes, inputs, outputs }: UnplacedCall, places: Places): In
   const direct = new Map<number, number>(); // register of the pass → output that it is
   results.forEach((register, index) => {
     const pointer = places.of(outputs[index]);
-    if (!direct.has(register) && mayWriteDirectly(attributes, register, outputs[index], pointer, inputs, places))
+    if (!direct.has(register) && mayWriteDirectly(pass, register, outputs[index], pointer, inputs, places))
       direct.set(register, index);
   });
   const kept = new Set(results);

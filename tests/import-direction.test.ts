@@ -9,7 +9,8 @@ const mayImport = new Map<string, readonly string[]>([
   ["@lowbit/data", ["@lowbit/core-tensor"]],
   ["@lowbit/quant", ["@lowbit/core-tensor", "@lowbit/nn"]],
   ["@lowbit/wrpn", ["@lowbit/core-tensor", "@lowbit/nn", "@lowbit/quant"]],
-  ["lowbit", ["@lowbit/core-tensor", "@lowbit/data", "@lowbit/nn", "@lowbit/quant", "@lowbit/wrpn"]],
+  ["@lowbit/sweep", ["@lowbit/core-tensor"]],
+  ["lowbit", ["@lowbit/core-tensor", "@lowbit/data", "@lowbit/nn", "@lowbit/quant", "@lowbit/sweep", "@lowbit/wrpn"]],
   ["@lowbit/bench", ["@lowbit/core-tensor", "@lowbit/data", "@lowbit/nn", "@lowbit/quant", "@lowbit/wrpn", "lowbit"]],
 ]);
 

@@ -16,6 +16,9 @@ export function commandLineOf(...words: readonly string[]): string {
   return [programName(), ...words.map(quote)].join(" ");
 }
 
+/** The line that was typed. */
+export const thisCommandLine = (): string => commandLineOf(...process.argv.slice(2));
+
 /** The line that was typed, with one more flag unless it has it. */
 export function thisCommandWith(flag: string): string {
   const words = process.argv.slice(2);

@@ -3,6 +3,7 @@ import { datasetKinds } from "@lowbit/data";
 import { modelNames } from "@lowbit/nn";
 import type { ListedQuantizer, ListedScheme } from "@lowbit/quant";
 import { loadRegistry } from "./plugins.js";
+import { studies } from "./studies.js";
 import { type Column, formatTable } from "./table.js";
 
 export interface KnownList {
@@ -31,6 +32,15 @@ const origin: readonly Column<ListedQuantizer>[] = [
 /** Everything of one kind that a name on the command line can mean. */
 export async function listKnown(kind: string, plugins: readonly string[]): Promise<KnownList> {
   if (kind === "models") return { rows: modelNames.map((name) => ({ name })), text: modelNames.join("\n") };
+  if (kind === "studies") {
+    const rows = studies.map(({ name, about, trials }) => ({ name, about, trials: trials.length }));
+    const columns: Column<(typeof rows)[number]>[] = [
+      { title: "name", value: ({ name }) => name },
+      { title: "trials", value: ({ trials }) => String(trials), isNumber: true },
+      { title: "about", value: ({ about }) => about },
+    ];
+    return { rows, text: formatTable(columns, rows) };
+  }
   if (kind === "datasets") {
     const spelling = ({ name, path }: (typeof datasetKinds)[number]): string => {
       if (path === "none") return name;

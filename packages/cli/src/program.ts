@@ -12,6 +12,7 @@ import { addListVerb } from "./verbs/list.js";
 import { addMemoryVerb } from "./verbs/memory.js";
 import { addPredictVerb } from "./verbs/predict.js";
 import { addSchemaVerb } from "./verbs/schema.js";
+import { addStudyVerb } from "./verbs/study.js";
 import { addTrainVerb } from "./verbs/train.js";
 
 /** The command line as commander sees it. Verbs load what they need when they run, so that help comes at once. */
@@ -40,6 +41,7 @@ export function createProgram(): Command {
     addSchemaVerb,
     addDoctorVerb,
     addDemoVerb,
+    addStudyVerb,
   ];
   for (const addVerb of verbs) addVerb(program as Command);
   return program as Command;

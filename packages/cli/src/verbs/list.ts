@@ -2,13 +2,13 @@ import type { Command } from "@commander-js/extra-typings";
 import { choiceArgument, collectValues } from "../option-values.js";
 import { print, printJson } from "../print.js";
 
-const kinds = ["quantizers", "schemes", "models", "datasets"] as const;
+const kinds = ["quantizers", "schemes", "models", "datasets", "studies"] as const;
 
 /** `lowbit list KIND`: what the other verbs know by name. */
 export function addListVerb(program: Command): void {
   program
     .command("list")
-    .description("what can be named: quantizers, schemes, models or datasets")
+    .description("what can be named: quantizers, schemes, models, datasets or studies")
     .addArgument(choiceArgument("<kind>", "what to list", kinds))
     .option("--plugin <name>", "a package of quantizers, as lowbit.config.json may name it too", collectValues, [])
     .option("--json", "print JSON, for programs", false)

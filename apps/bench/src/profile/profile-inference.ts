@@ -24,7 +24,10 @@ export async function profileInference(options: { readonly threads: number; read
   timed.length = 0; // what converting ran
   for (let i = 0; i < WARM_UP_RUNS; i++) await forward({ images });
   for (const each of timed) each.milliseconds = 0;
+  const started = performance.now();
   for (let i = 0; i < RUNS; i++) await forward({ images });
+  const whole = (performance.now() - started) / RUNS;
   await engine.close();
-  return `${model} ${precision}, batch 1, ${options.threads} thread(s), ${backend.build}\n${formatProfile(timed, RUNS)}`;
+  const title = `${model} ${precision}, batch 1, ${options.threads} thread(s), ${backend.build}: ${whole.toFixed(1)} ms a run`;
+  return `${title}\n${formatProfile(timed, RUNS)}`;
 }

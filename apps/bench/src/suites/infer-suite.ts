@@ -1,4 +1,4 @@
-import { createEngine, type Engine, input } from "@lowbit/core-tensor";
+import { createEngine, type Engine, input, type Tensor } from "@lowbit/core-tensor";
 import { compileForward, createModel, type Model, modelNames } from "@lowbit/nn";
 import { convert, createRegistry, prepare } from "@lowbit/quant";
 import { plugin, wrpn } from "@lowbit/wrpn";
@@ -7,6 +7,7 @@ import { checkAgreement } from "../measure/agreement.js";
 import { availableBuilds, type BuildName } from "../ours/available-builds.js";
 import { countOperations } from "../ours/count-operations.js";
 import { randomNormal } from "../ours/random-tensors.js";
+import { calibrate, encodeInt8Onnx } from "../peers/onnx/encode-int8-onnx.js";
 import { encodeOnnx, initialValues } from "../peers/onnx/encode-onnx.js";
 import { openOnnx, openTensorflow } from "../peers/peer-sides.js";
 import { tensorflowResnet, toChannelsLast, toTensorflow } from "../peers/tensorflow/tensorflow-resnet.js";
@@ -19,37 +20,45 @@ export interface InferWork {
   readonly model: string;
   readonly inputShape: readonly [number, number, number];
   readonly batch: number;
+  /** Multiplier of every layer's channels; 1 where absent. */
+  readonly width?: number;
+  readonly precisions: readonly string[];
   /** Residual blocks of a stage; absent where the network is not written in TensorFlow.js' operations. */
   readonly blocks?: number;
 }
 
-const precisions = ["fp32", "w2a2", "w1a1"];
-const networks = [
-  { model: "resnet8", inputShape: [1, 28, 28], blocks: 1, batches: [1, 16] },
-  { model: "resnet20", inputShape: [3, 32, 32], blocks: 3, batches: [1] },
-  { model: "resnet18", inputShape: [3, 224, 224], batches: [1, 16] },
-] as const;
+const precisions = ["fp32", "w4a4", "w2a2", "w1a1"];
+/** Fp32 first. Wide networks are compared with the fp32 network of width 1. */
+const networks: readonly InferWork[] = [
+  { model: "resnet8", inputShape: [1, 28, 28], batch: 1, blocks: 1, precisions },
+  { model: "resnet20", inputShape: [3, 32, 32], batch: 1, blocks: 3, precisions },
+  { model: "resnet18", inputShape: [3, 224, 224], batch: 1, precisions },
+  { model: "resnet18", inputShape: [3, 224, 224], batch: 1, width: 2, precisions: ["w2a2"] },
+  { model: "resnet18", inputShape: [3, 224, 224], batch: 16, precisions: ["fp32"] },
+];
 const BUDGET_MS = 3_000;
 const TOLERANCE = 1e-4;
 
 /** Those of them that @lowbit/nn has. */
-const works: readonly InferWork[] = networks
-  .filter(({ model }) => modelNames.includes(model))
-  .flatMap(({ batches, ...network }) => batches.map((batch) => ({ ...network, batch })));
+const works = networks.filter(({ model }) => modelNames.includes(model));
 
-const idOf = ({ model, batch }: InferWork, precision: string): string =>
-  `infer-${model}-${precision}${batch === 1 ? "" : `-b${batch}`}`;
+const idOf = ({ model, width = 1, batch }: InferWork, precision: string): string =>
+  `infer-${model}${width === 1 ? "" : `-${width}x`}-${precision}${batch === 1 ? "" : `-b${batch}`}`;
 
 const imagesOf = ({ inputShape, batch }: InferWork) => randomNormal("images", [batch, ...inputShape]);
 
-const buildModel = ({ model, inputShape }: InferWork): Model =>
-  createModel(model, { inputShape, classes: 10, seed: 1 });
+const buildModel = ({ model, inputShape, width = 1 }: InferWork): Model =>
+  createModel(model, { inputShape: [...inputShape], classes: 10, seed: 1, width });
+
+const convertTo = async (engine: Engine, work: InferWork, precision: string) => {
+  const prepared = await prepare(buildModel(work), { precision, scheme: wrpn, registry: createRegistry(plugin) });
+  return { prepared, packed: await convert(prepared, engine) };
+};
 
 /** The network at a precision, converted as it would be to run: frozen, packed where codes meet codes. */
 async function openOurs(engine: Engine, work: InferWork, precision: string): Promise<Contestant> {
   const images = imagesOf(work);
-  const prepared = await prepare(buildModel(work), { precision, scheme: wrpn, registry: createRegistry(plugin) });
-  const packed = await convert(prepared, engine);
+  const { prepared, packed } = await convertTo(engine, work, precision);
   const [fake, real] = [compileForward(engine, prepared), compileForward(engine, packed)];
   const one = { images: imagesOf({ ...work, batch: 1 }) };
   const [packedLogits, fakeLogits] = [(await real(one)).logits.data, (await fake(one)).logits.data];
@@ -59,6 +68,33 @@ async function openOurs(engine: Engine, work: InferWork, precision: string): Pro
     run: async () => (await real({ images })).logits.data,
     close: async () => {},
   };
+}
+
+const INT8_TOLERANCE = 0.1;
+
+/** The fp32 network, quantized to int8 in another runtime, as far as its logits stay near. */
+function int8Peers(work: InferWork, threads: number): Peer[] {
+  const images = imagesOf(work);
+  const open = async (name: "onnxruntime-web" | "onnxruntime-node"): Promise<Contestant> => {
+    const engine = await createEngine({ threads: 1 });
+    const { packed } = await convertTo(engine, work, "fp32");
+    const forward = (x: Tensor): Tensor => packed.forward(x, { training: false });
+    const model = encodeInt8Onnx(
+      forward(input("images", images.shape)),
+      initialValues,
+      await calibrate(engine, forward, images),
+    );
+    const { logits } = await compileForward(engine, packed)({ images });
+    await engine.close();
+    const side = await openOnnx(name, model, { images }, threads);
+    checkAgreement(`${name} int8 and fp32 logits`, await side.run(), logits.data, INT8_TOLERANCE);
+    return side;
+  };
+  const agreement = `its int8 logits within ${INT8_TOLERANCE} of fp32's; our packed ones equal the fake-quantized ones, bit for bit`;
+  return (["onnxruntime-web", "onnxruntime-node"] as const).map((name) => ({
+    ...{ name, precision: "int8" as const, tolerance: null, agreement },
+    open: () => open(name),
+  }));
 }
 
 /** The fp32 network elsewhere. `tolerance` is null beside a low-precision network of ours: it computes something else. */
@@ -95,12 +131,18 @@ async function compare(
   const engine = await createEngine({ threads, build });
   const ours = await openOurs(engine, work, precision);
   const isFp32 = precision === "fp32";
+  const isWide = (work.width ?? 1) !== 1;
+  const narrow = { ...work, width: 1 };
   const own: Peer = {
     ...{ name: "own fp32", precision: "fp32", tolerance: null },
     agreement: "packed logits equal the fake-quantized ones, bit for bit",
-    open: () => openOurs(engine, work, "fp32"),
+    open: () => openOurs(engine, narrow, "fp32"),
   };
-  const peers = [...(isFp32 ? [] : [own]), ...peersOf(work, threads, isFp32 ? TOLERANCE : null)];
+  const peers = [
+    ...(isFp32 ? [] : [own]),
+    ...(isWide ? [] : peersOf(work, threads, isFp32 ? TOLERANCE : null)),
+    ...(isFp32 || isWide ? [] : int8Peers(work, threads)),
+  ];
   const logits = buildModel(work).forward(input("images", imagesOf(work).shape), { training: false });
   const labels = { work: idOf(work, precision), ours: "@lowbit/quant wasm", threads, build };
   const rows = await contest({ ...labels, operations: countOperations([logits]) }, ours, peers, {
@@ -119,7 +161,7 @@ export const inferSuite: Suite = {
     for (const build of await availableBuilds()) {
       for (const threads of new Set([1, run.threads])) {
         for (const work of works) {
-          for (const precision of precisions) {
+          for (const precision of work.precisions) {
             if (run.only !== undefined && !idOf(work, precision).includes(run.only)) continue;
             rows.push(...(await compare(work, precision, build, threads, run)));
           }

@@ -1,42 +1,20 @@
-import { elementsOf, type HostTensor, type Tensor, topologicalOrder } from "@lowbit/core-tensor";
-import { field, floats, integers, message, text } from "./protobuf.js";
+import { type HostTensor, type Tensor, topologicalOrder } from "@lowbit/core-tensor";
+import {
+  attributeOfInt,
+  attributeOfInts,
+  encodeModel,
+  floatInitializer,
+  INT64,
+  initializer,
+  type ModelParts,
+  nameIn,
+  node,
+  valueInfo,
+} from "./onnx-parts.js";
+import { integers } from "./protobuf.js";
 
 // An evaluation graph of ours as an ONNX model of opset 13, so that a peer runs the same network on the same weights.
 // Enough operations for the networks that are compared here, and no more.
-
-const FLOAT = 1;
-const INT64 = 7;
-
-function attributeOfInts(name: string, values: readonly number[]): Uint8Array {
-  return message(field(1, text(name)), ...values.map((value) => field(8, value)), field(20, 7));
-}
-
-function attributeOfInt(name: string, value: number): Uint8Array {
-  return message(field(1, text(name)), field(3, value), field(20, 2));
-}
-
-function node(
-  opType: string,
-  inputs: readonly string[],
-  output: string,
-  attributes: readonly Uint8Array[] = [],
-): Uint8Array {
-  return message(
-    ...inputs.map((each) => field(1, text(each))),
-    field(2, text(output)),
-    field(4, text(opType)),
-    ...attributes.map((each) => field(5, each)),
-  );
-}
-
-function initializer(name: string, dims: readonly number[], dataType: number, raw: Uint8Array): Uint8Array {
-  return message(...dims.map((dim) => field(1, dim)), field(2, dataType), field(8, text(name)), field(9, raw));
-}
-
-function valueInfo(name: string, dims: readonly number[]): Uint8Array {
-  const shape = message(...dims.map((dim) => field(1, message(field(1, dim)))));
-  return message(field(1, text(name)), field(2, message(field(1, message(field(1, FLOAT), field(2, shape))))));
-}
 
 const plain = new Map([
   ["add", "Add"],
@@ -48,7 +26,7 @@ const plain = new Map([
 ]);
 
 /** ONNX's node for one of ours; `extra` takes the initializers that it needs beside its inputs. */
-function encodeNode(each: Tensor, inputs: readonly string[], output: string, extra: Uint8Array[]): Uint8Array {
+export function encodeNode(each: Tensor, inputs: readonly string[], output: string, extra: Uint8Array[]): Uint8Array {
   const { op, attributes } = each;
   const same = plain.get(op.name);
   if (same) return node(same, inputs, output);
@@ -92,29 +70,14 @@ function encodeNode(each: Tensor, inputs: readonly string[], output: string, ext
 
 /** @param output  "output" of the model; the graph's inputs keep their names, its variables and constants become weights */
 export function encodeOnnx(output: Tensor, values: (tensor: Tensor) => HostTensor): Uint8Array {
-  const order = topologicalOrder([output]);
-  const nameOf = (each: Tensor): string =>
-    each.op.name === "input" ? each.attributes.name : each === output ? "output" : `t${each.id}`;
-  const inputs: Uint8Array[] = [];
-  const weights: Uint8Array[] = [];
-  const nodes: Uint8Array[] = [];
-  for (const each of order) {
-    if (each.op.name === "input") inputs.push(valueInfo(nameOf(each), each.shape));
-    else if (each.inputs.length > 0) nodes.push(encodeNode(each, each.inputs.map(nameOf), nameOf(each), weights));
-    else {
-      const { shape, data } = values(each);
-      if (data.length !== elementsOf(shape)) throw new Error(`the values of ${nameOf(each)} do not fill its shape`);
-      weights.push(initializer(nameOf(each), shape, FLOAT, floats(data)));
-    }
+  const nameOf = nameIn(output);
+  const parts: ModelParts = { nodes: [], weights: [], inputs: [] };
+  for (const each of topologicalOrder([output])) {
+    if (each.op.name === "input") parts.inputs.push(valueInfo(nameOf(each), each.shape));
+    else if (each.inputs.length === 0) parts.weights.push(floatInitializer(nameOf(each), values(each)));
+    else parts.nodes.push(encodeNode(each, each.inputs.map(nameOf), nameOf(each), parts.weights));
   }
-  const graph = message(
-    ...nodes.map((each) => field(1, each)),
-    field(2, text("lowbit")),
-    ...weights.map((each) => field(5, each)),
-    ...inputs.map((each) => field(11, each)),
-    field(12, valueInfo("output", output.shape)),
-  );
-  return message(field(1, 8), field(7, graph), field(8, message(field(1, text("")), field(2, 13))));
+  return encodeModel(parts, output.shape);
 }
 
 /** The values that variables start from, and constants as they are. */

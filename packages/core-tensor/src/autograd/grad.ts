@@ -5,6 +5,7 @@ import { inLayer, type Tensor } from "../graph/tensor.js";
 import { Variable } from "../graph/variable.js";
 import { add } from "../ops/arithmetic.js";
 import { broadcastTo } from "../ops/sum.js";
+import { isPiece, joinPieces } from "./join-pieces.js";
 
 /**
  * Gradients of a scalar for each of `targets`, as nodes like any other: they can be used, rewritten and differentiated
@@ -28,7 +29,14 @@ export function grad(loss: Tensor, targets: readonly (Tensor | Variable)[]): Ten
     if (node.inputs.some((input) => leadsToTarget.has(input))) leadsToTarget.add(node);
   }
   const gradients = new Map<Tensor, Tensor>([[loss, constantOf(1)]]);
+  const pieces = new Map<Tensor, Tensor[]>(); // gradients of slices wait until all have come
+  const addTo = (node: Tensor, part: Tensor) => {
+    const sum = gradients.get(node);
+    gradients.set(node, sum ? add(sum, part) : part);
+  };
   for (const node of order.reverse()) {
+    const waiting = pieces.get(node);
+    if (waiting) addTo(node, joinPieces(waiting));
     const dy = gradients.get(node);
     if (!dy || node.inputs.length === 0 || !node.inputs.some((input) => leadsToTarget.has(input))) continue;
     if (!node.op.gradient) {
@@ -43,8 +51,8 @@ export function grad(loss: Tensor, targets: readonly (Tensor | Variable)[]): Ten
     node.inputs.forEach((input, i) => {
       const part = parts[i];
       if (!part || !leadsToTarget.has(input)) return;
-      const sum = gradients.get(input);
-      gradients.set(input, sum ? add(sum, part) : part);
+      if (!isPiece(part)) addTo(input, part);
+      else if (!pieces.get(input)?.push(part)) pieces.set(input, [part]);
     });
   }
   return wanted.map((target) => gradients.get(target) ?? broadcastTo(constantOf(0), { shape: target.shape }));

@@ -36,6 +36,7 @@ describe("doors for browsers", () => {
     "@lowbit/nn",
     "@lowbit/data",
     "@lowbit/quant",
+    "@lowbit/rnn",
     "@lowbit/wrpn",
   ])("%s needs nothing of Node to load", (door) => {
     const entry = browserSource(door) as string;

@@ -8,10 +8,14 @@ const mayImport = new Map<string, readonly string[]>([
   ["@lowbit/nn", ["@lowbit/core-tensor"]],
   ["@lowbit/data", ["@lowbit/core-tensor"]],
   ["@lowbit/quant", ["@lowbit/core-tensor", "@lowbit/nn"]],
+  ["@lowbit/rnn", ["@lowbit/core-tensor"]],
   ["@lowbit/wrpn", ["@lowbit/core-tensor", "@lowbit/nn", "@lowbit/quant"]],
   ["@lowbit/sweep", ["@lowbit/core-tensor"]],
   ["lowbit", ["@lowbit/core-tensor", "@lowbit/data", "@lowbit/nn", "@lowbit/quant", "@lowbit/sweep", "@lowbit/wrpn"]],
-  ["@lowbit/bench", ["@lowbit/core-tensor", "@lowbit/data", "@lowbit/nn", "@lowbit/quant", "@lowbit/wrpn", "lowbit"]],
+  [
+    "@lowbit/bench",
+    ["@lowbit/core-tensor", "@lowbit/data", "@lowbit/nn", "@lowbit/quant", "@lowbit/rnn", "@lowbit/wrpn", "lowbit"],
+  ],
 ]);
 
 /** What each folder of core-tensor may import, besides itself. */

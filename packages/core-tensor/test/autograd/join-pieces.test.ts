@@ -17,7 +17,12 @@ async function gradientOfBlocks(blocks: readonly Block[]): Promise<{ values: num
   const x = parameter("x", [ROWS, COLUMNS], new Float32Array(ROWS * COLUMNS));
   const step = engine.compile((): Record<string, Tensor> => {
     const parts = blocks.map((block, i) => multiply(sum(slice(x, block)), i + 1));
-    return { dx: grad(parts.reduce((total, part) => add(total, part)), [x])[0] };
+    return {
+      dx: grad(
+        parts.reduce((total, part) => add(total, part)),
+        [x],
+      )[0],
+    };
   });
   const { dx } = await step({});
   const operations = step.explain().programs.flatMap(({ calls }) => calls.map(({ op }) => op));
@@ -64,6 +69,18 @@ describe("gradients of slices", () => {
         .tuple(fc.nat(ROWS - row), fc.nat(COLUMNS - column))
         .map(([height, width]): Block => ({ begin: [row, column], size: [height, width] })),
     );
+  const rowsOrColumns = (make: (from: number, to: number) => Block, size: number) =>
+    fc.array(
+      fc.tuple(fc.nat(size), fc.nat(size)).map(([a, b]) => make(Math.min(a, b), Math.max(a, b))),
+      { minLength: 1, maxLength: 4 },
+    );
+  it("adds up any rows, or columns, with gaps, overlaps, empty ones", () =>
+    fc.assert(
+      fc.asyncProperty(fc.oneof(rowsOrColumns(rows, ROWS), rowsOrColumns(columns, COLUMNS)), async (blocks) => {
+        expect((await gradientOfBlocks(blocks)).values).toEqual(countBlocks(blocks));
+      }),
+    ));
+
   it("adds up any blocks: overlapping, apart, empty, the whole", () =>
     fc.assert(
       fc.asyncProperty(fc.array(block, { minLength: 1, maxLength: 5 }), async (blocks) => {

@@ -1,0 +1,42 @@
+import type { HostTensor } from "@lowbit/core-tensor";
+import { attributeOfInt, encodeModel, FLOAT, initializer, node, valueInfo } from "../../src/peers/onnx/onnx-parts.js";
+import { field, floats, message, text } from "../../src/peers/onnx/protobuf.js";
+
+export interface RecurrentModel {
+  readonly opType: "LSTM" | "GRU" | "RNN";
+  /** [T, N, I] */
+  readonly shape: readonly [number, number, number];
+  readonly hiddenSize: number;
+  /** Rows in ONNX's order of gates: W [gates · H, I], R [gates · H, H], and the two biases [gates · H] each. */
+  readonly weight: HostTensor["data"];
+  readonly recurrent: HostTensor["data"];
+  readonly inputBias: ArrayLike<number>;
+  readonly recurrentBias: ArrayLike<number>;
+  /** GRU alone. */
+  readonly linearBeforeReset?: boolean;
+  /** RNN alone: "Relu" in place of ONNX's "Tanh". */
+  readonly activation?: string;
+}
+
+/** One of ONNX's recurrent operations as a model: x, hidden and, for an LSTM, cell → output [T, 1, N, H]. */
+export function encodeRecurrent(model: RecurrentModel): Uint8Array {
+  const { opType, shape, hiddenSize, weight, recurrent, inputBias, recurrentBias } = model;
+  const [T, N, I] = shape;
+  const rows = inputBias.length;
+  const states = opType === "LSTM" ? ["hidden", "cell"] : ["hidden"];
+  const attributes = [attributeOfInt("hidden_size", hiddenSize)];
+  if (model.linearBeforeReset) attributes.push(attributeOfInt("linear_before_reset", 1));
+  if (model.activation) {
+    attributes.push(message(field(1, text("activations")), field(9, text(model.activation)), field(20, 8)));
+  }
+  const parts = {
+    nodes: [node(opType, ["x", "W", "R", "B", "", ...states], "output", attributes)], // "": every sequence has T steps
+    weights: [
+      initializer("W", [1, rows, I], FLOAT, floats(weight)),
+      initializer("R", [1, rows, hiddenSize], FLOAT, floats(recurrent)),
+      initializer("B", [1, 2 * rows], FLOAT, floats([...Array.from(inputBias), ...Array.from(recurrentBias)])),
+    ],
+    inputs: [valueInfo("x", shape), ...states.map((name) => valueInfo(name, [1, N, hiddenSize]))],
+  };
+  return encodeModel(parts, [T, 1, N, hiddenSize]);
+}

@@ -1,0 +1,11 @@
+export type { CarriedState } from "./carried-state.js";
+export { carryState, zeroState } from "./carried-state.js";
+export type { GruCellOptions } from "./cells/gru-cell.js";
+export { gruCell } from "./cells/gru-cell.js";
+export type { LstmState } from "./cells/lstm-cell.js";
+export { lstmCell } from "./cells/lstm-cell.js";
+export type { CellOptions, RecurrentCell, RecurrentState } from "./cells/recurrent-cell.js";
+export type { VanillaCellOptions } from "./cells/vanilla-cell.js";
+export { vanillaCell } from "./cells/vanilla-cell.js";
+export type { Unrolled } from "./unroll.js";
+export { unroll } from "./unroll.js";

@@ -1,0 +1,52 @@
+import { concat, inLayer, reshape, ShapeError, slice, type Tensor } from "@lowbit/core-tensor";
+import type { RecurrentCell, RecurrentState } from "./cells/recurrent-cell.js";
+
+/** What a sequence leaves behind. */
+export interface Unrolled<State extends RecurrentState> {
+  /** The hidden state after each step, [T, N, hiddenSize]. */
+  readonly outputs: Tensor;
+  /** The state after the last step. */
+  readonly state: State;
+}
+
+/**
+ * Runs a cell over a sequence, step by step in the graph: T is part of the shape, so a compiled function holds T steps and is
+ * compiled once for each T. The products with the input are one, over all steps.
+ *
+ * @param x      [T, N, inputSize] f32, T ≥ 1: N sequences side by side
+ * @param state  before the first step, each tensor [N, hiddenSize]: zeros, inputs, or variables that carry it from call to call.
+ *               Gradients flow through all T steps, and into `state` where that is not a variable of another step
+ * @throws {ShapeError} when x or a state has another shape, or there is no step
+ */
+export function unroll<State extends RecurrentState>(
+  cell: RecurrentCell<State>,
+  x: Tensor,
+  state: State,
+): Unrolled<State> {
+  const { name, inputSize, hiddenSize } = cell;
+  const [T, N] = x.shape;
+  if (x.shape.length !== 3 || T < 1 || x.shape[2] !== inputSize) {
+    throw new ShapeError({ op: "unroll", layer: name, want: `x [T, N, ${inputSize}], T from 1`, got: { x: x.shape } });
+  }
+  checkState(cell, state, N);
+  const projected = cell.project(reshape(x, { shape: [T * N, inputSize] })); // [T·N, gates · hiddenSize]
+  const width = projected.shape[1];
+  const outputs: Tensor[] = [];
+  let current = state;
+  for (let t = 0; t < T; t++) {
+    const now = inLayer(name, () => slice(projected, { begin: [t * N, 0], size: [N, width] }));
+    current = cell.step(now, current);
+    outputs.push(current.hidden);
+  }
+  const all = inLayer(name, () => reshape(concat(outputs, { axis: 0 }), { shape: [T, N, hiddenSize] }));
+  return { outputs: all, state: current };
+}
+
+function checkState<State extends RecurrentState>(cell: RecurrentCell<State>, state: State, N: number): void {
+  const { name, hiddenSize, stateNames } = cell;
+  for (const each of stateNames) {
+    const { shape } = state[each] as Tensor;
+    if (shape.length === 2 && shape[0] === N && shape[1] === hiddenSize) continue;
+    throw new ShapeError({ op: "unroll", layer: name, want: `${each} [${N}, ${hiddenSize}]`, got: { [each]: shape } });
+  }
+}

@@ -37,6 +37,7 @@ describe("doors for browsers", () => {
     "@lowbit/data",
     "@lowbit/quant",
     "@lowbit/rnn",
+    "@lowbit/sweep",
     "@lowbit/wrpn",
   ])("%s needs nothing of Node to load", (door) => {
     const entry = browserSource(door) as string;

@@ -10,12 +10,15 @@ export interface AdviceChoice extends Omit<NetworkChoice, "width"> {
   readonly batch: number;
   readonly study: readonly string[];
   readonly data?: string;
+  /** The width of the network that counts as 1x. */
+  readonly baseWidth: number;
   readonly limit?: number;
 }
 
 /** What fits a budget, best first. */
 export interface AdviceReport {
   readonly model: string;
+  readonly baseWidth: number;
   readonly budget: readonly string[];
   readonly batch: number;
   /** All pairs that were looked at. */
@@ -25,14 +28,17 @@ export interface AdviceReport {
   readonly advice: readonly Advice[];
 }
 
+/** Factors on the base width. */
 const widths = [1, 1.3, 1.5, 2, 2.5, 3, 4];
 const bits = [8, 4, 2, 1];
 const precisions = ["fp32", ...bits.flatMap((w) => bits.map((a) => `w${w}a${a}`))];
 
 /** Every pair of width and precision, with what it needs. */
-function listCandidates(choice: Omit<NetworkChoice, "width">, batch: number): Candidate[] {
-  const baseline = readLayers(logitsOf(builtInNetwork({ ...choice, width: 1, firstLayerWidth: 1 })));
-  return widths.flatMap((width) => {
+function listCandidates(choice: Omit<NetworkChoice, "width">, baseWidth: number, batch: number): Candidate[] {
+  const atBaseWidth = { ...choice, width: baseWidth, firstLayerWidth: baseWidth };
+  const baseline = readLayers(logitsOf(builtInNetwork(atBaseWidth)));
+  return widths.flatMap((factor) => {
+    const width = factor * baseWidth;
     const network = builtInNetwork({ ...choice, width });
     const [one, many] = [logitsOf(network), logitsOf(network, batch)];
     return precisions.map((precision): Candidate => {
@@ -44,14 +50,23 @@ function listCandidates(choice: Omit<NetworkChoice, "width">, batch: number): Ca
 }
 
 /** `lowbit advise`, from what was typed to the list. */
-export async function runAdvice({ budget, batch, study, data, limit, ...choice }: AdviceChoice): Promise<AdviceReport> {
-  const network = pickNetwork({ ...choice, width: 1 });
-  const candidates = listCandidates(network, batch);
+export async function runAdvice(options: AdviceChoice): Promise<AdviceReport> {
+  const { budget, batch, study, data, baseWidth, limit, ...choice } = options;
+  const network = pickNetwork({ ...choice, width: baseWidth });
+  const candidates = listCandidates(network, baseWidth, batch);
   const limits = readBudget(budget, candidates[0]); // the first one is 1x in fp32
   const measured = (await Promise.all(study.map((file) => readStudy(file, choice.model, data)))).flat();
   const advice = advise(candidates, limits, measured);
   const fitting = advice.length;
-  return { model: choice.model, budget, batch, candidates: candidates.length, fitting, advice: advice.slice(0, limit) };
+  return {
+    model: choice.model,
+    baseWidth,
+    budget,
+    batch,
+    candidates: candidates.length,
+    fitting,
+    advice: advice.slice(0, limit),
+  };
 }
 
 const columns: readonly Column<Advice & { readonly rank: number }>[] = [

@@ -1,24 +1,26 @@
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type AnyJson, runJson, runLowbit, temporaryFolder } from "./run-lowbit.js";
 
 const work = temporaryFolder();
-const study = join(work, "study.json");
-const trial = (width: number, precision: string, accuracy: number, data = "fashion-mnist") => ({
-  model: "resnet8",
-  data,
-  width,
-  precision,
-  accuracy,
-  seed: 1,
-});
-writeFileSync(
-  study,
-  JSON.stringify({
-    trials: [trial(2, "w4a4", 91), trial(2, "w4a4", 92), trial(2, "w2a2", 90), trial(3, "w1a1", 60, "cifar10")],
-  }),
-);
+const study = join(work, "study");
+mkdirSync(study);
+const trials = [
+  { width: 2, precision: "w4a4", accuracy: 91 },
+  { width: 2, precision: "w4a4", accuracy: 92 },
+  { width: 2, precision: "w2a2", accuracy: 90 },
+  { width: 0.5, precision: "w2a2", accuracy: 80 },
+  { width: 3, precision: "w1a1", accuracy: 60, data: "cifar10" },
+];
+for (const [i, { accuracy, data = "fashion-mnist", ...pair }] of trials.entries()) {
+  const record = {
+    ...{ study: "some-study", version: 1, key: `trial${i}`, seconds: 1, result: { accuracy } },
+    configuration: { model: "resnet8", data, ...pair, seed: i },
+    made: { command: "a test", commit: null, node: "20.0.0", backend: "js", threads: 1 },
+  };
+  writeFileSync(join(study, `trial${i}.json`), JSON.stringify(record));
+}
 const pairs = ({ advice }: AnyJson): string[] => advice.map((row: AnyJson) => `${row.width}x ${row.precision}`);
 
 describe("lowbit advise", () => {
@@ -45,6 +47,13 @@ describe("lowbit advise", () => {
     expect((await runLowbit(words)).stdout).toMatch(/91\.50 %/);
   });
 
+  it("measures widths by the one that counts as 1x", async () => {
+    const words = ["advise", "--model", "resnet8", "--budget", "cost=0.4", "--base-width", "0.25"];
+    const report = await runJson([...words, "--study", study, "--data", "fashion-mnist"]);
+    expect(report.advice[0]).toMatchObject({ width: 0.5, precision: "w2a2", accuracy: 80 });
+    expect(report.advice[0].relativeCost).toBeGreaterThan(0.25); // four times the MACs at a sixteenth of the bits, and the first layer in fp32
+  });
+
   it("keeps within bytes of packed weights and of memory", async () => {
     const report = await runJson(["advise", "--model", "resnet50", "--budget", "size=12MB", "--budget", "memory=0.2x"]);
     expect(report.fitting).toBeGreaterThan(0);
@@ -64,6 +73,11 @@ describe("lowbit advise", () => {
     ["bytes of a cost", ["--model", "mlp", "--budget", "cost=3MB"], /no budget "cost=3MB"/],
     ["a size without a unit", ["--model", "mlp", "--budget", "size=3"], /bytes also as 0\.25x/],
     ["a name of every object", ["--model", "mlp", "--budget", "constructor=3"], /no budget/],
+    [
+      "a study of other models",
+      ["--model", "mlp", "--budget", "cost=1", "--study", study],
+      /no data set[\s\S]*records of mlp/,
+    ],
     ["several data sets at once", ["--model", "resnet8", "--budget", "cost=1", "--study", study], /--data/],
   ])("refuses %s", async (_, words, message) => {
     const { code, stdout, stderr } = await runLowbit(["advise", ...words]);
@@ -72,11 +86,12 @@ describe("lowbit advise", () => {
     expect(stdout).toBe("");
   });
 
-  it("refuses a file that is no study", async () => {
-    const file = join(work, "other.json");
-    writeFileSync(file, JSON.stringify({ trials: [{ model: 3 }] }));
-    const { code, stderr } = await runLowbit(["advise", "--model", "mlp", "--budget", "cost=1", "--study", file]);
+  it("refuses a record that is none", async () => {
+    const folder = join(work, "others");
+    mkdirSync(folder);
+    writeFileSync(join(folder, "other.json"), JSON.stringify({ trials: [{ model: 3 }] }));
+    const { code, stderr } = await runLowbit(["advise", "--model", "mlp", "--budget", "cost=1", "--study", folder]);
     expect(code).toBe(65);
-    expect(stderr).toMatch(/is no study[\s\S]*trials, 0, model/);
+    expect(stderr).toMatch(/no record of a trial[\s\S]*other\.json/);
   });
 });

@@ -6,3 +6,4 @@ export type { Spread } from "./spread.js";
 export { formatSpread, spreadOf } from "./spread.js";
 export { wrpnStudy } from "./studies/wrpn-study.js";
 export type { Provenance, TrialRecord } from "./trial-record.js";
+export { readTrials } from "./trial-record.js";

@@ -34,6 +34,11 @@ const recordSchema = z.strictObject({
   }),
 });
 
+interface StoredRecord extends TrialRecord {
+  readonly study: string;
+  readonly version: number;
+}
+
 const LARGEST_RECORD_BYTES = 2 ** 20;
 
 const fileOf = (folder: string, key: string): string => joinPath(folder, `${key}.json`);
@@ -46,6 +51,13 @@ function canonical(value: unknown): string {
   if (value === null || typeof value !== "object") return JSON.stringify(value);
   const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   return `{${fields.map(([name, each]) => `${JSON.stringify(name)}:${canonical(each)}`).join()}}`;
+}
+
+async function readRecord(storage: Storage, file: string): Promise<StoredRecord> {
+  const parsed = recordSchema.safeParse(parseJson(await storage.read(file, { limit: LARGEST_RECORD_BYTES }), { file }));
+  if (parsed.success) return parsed.data as unknown as StoredRecord;
+  const [{ path, message }] = parsed.error.issues;
+  throw new FileFormatError("this is no record of a trial", { where: [file, ...path].join(", "), want: message });
 }
 
 /**
@@ -62,12 +74,7 @@ export async function readTrial(
 ): Promise<TrialRecord | undefined> {
   const file = fileOf(folder, key);
   if (!(await storage.exists(file))) return undefined;
-  const parsed = recordSchema.safeParse(parseJson(await storage.read(file, { limit: LARGEST_RECORD_BYTES }), { file }));
-  if (!parsed.success) {
-    const [{ path, message }] = parsed.error.issues;
-    throw new FileFormatError("this is no record of a trial", { where: [file, ...path].join(", "), want: message });
-  }
-  const { study: name, version, ...record } = parsed.data;
+  const { study: name, version, ...record } = await readRecord(storage, file);
   const stored = { study: name, version, key: record.key, configuration: record.configuration };
   const wanted = { study: study.name, version: study.version, key, configuration };
   if (!isSame(stored, wanted)) {
@@ -78,7 +85,19 @@ export async function readTrial(
       hint: "another folder, or remove the file: the trial then runs again",
     });
   }
-  return record as unknown as TrialRecord;
+  return record;
+}
+
+/**
+ * Every record of a folder, whatever study it is of, in the order of their keys. What does not end in .json is passed over.
+ *
+ * @throws {FileFormatError} for a .json file that is no record
+ * @throws {StorageError} when there is no such folder
+ */
+export async function readTrials(storage: Storage, folder: string): Promise<TrialRecord[]> {
+  const entries = await storage.list(folder);
+  const names = entries.filter(({ kind, name }) => kind === "file" && name.endsWith(".json")).map(({ name }) => name);
+  return Promise.all(names.sort().map((name) => readRecord(storage, joinPath(folder, name))));
 }
 
 /** Writes the record of a trial, whole or not at all. */

@@ -14,8 +14,9 @@ export function addAdviseVerb(program: Command): void {
       collectValues,
       [],
     )
-    .option("--study <file>", "measured accuracies, as lowbit study writes them", collectValues, [])
+    .option("--study <folder>", "measured accuracies, as lowbit study writes them", collectValues, [])
     .option("--data <name>", "the data set of the study, where it has several")
+    .option("--base-width <factor>", "the width that counts as 1x: 0.25 in the study wrpn", numberValue, 1)
     .option("--batch <images>", "of the memory budget", countValue, 1)
     .option("--first-layer-width <factor>", "of all pairs; as their width unless told otherwise", numberValue)
     .option("--input <C,H,W>", "channels, height and width of its images; those it was made for unless told otherwise")

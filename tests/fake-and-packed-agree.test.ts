@@ -56,6 +56,10 @@ const cases = ["resnet8", "simple-cnn", "mlp"].flatMap((model) =>
       precision,
     })),
     ...["w2a2", "w4a8"].map((precision) => ({ scheme: "uniform", precision })),
+    ...["w2a8", "w2a2", "w2a32"].map((precision) => ({ scheme: "twn", precision })),
+    ...["w1a4", "w1a32"].map((precision) => ({ scheme: "bwn", precision })),
+    ...["w1a1", "w32a1"].map((precision) => ({ scheme: "xnor", precision })),
+    ...["w1a2", "w2a2", "w4a8", "w8a8", "w3a32"].map((precision) => ({ scheme: "dorefa", precision })),
   ].map((each) => ({ model, ...each })),
 );
 

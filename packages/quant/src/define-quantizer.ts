@@ -26,12 +26,15 @@ export interface CodeRange {
   readonly max: number;
 }
 
+/** What a quantizer goes by beside its scale, by name: a threshold, a largest magnitude. */
+export type Held = Readonly<Record<string, Tensor>>;
+
 /** Where the scale of a quantizer comes from. */
 export type Scale<Options> =
   /** Known before training; the grid is static. */
   | { readonly kind: "constant"; readonly value: number }
   /** Worked out of the values themselves each time; [] or a shape that stretches over them, such as [M, 1, 1, 1]. */
-  | { readonly kind: "statistic"; compute(values: Tensor, options: Options): Tensor }
+  | { readonly kind: "statistic"; compute(values: Tensor, options: Options, held: Held): Tensor }
   /** A parameter of the layer, trained with the rest; `initial` is worked out of the first values. */
   | { readonly kind: "learned"; initial(values: Tensor, options: Options): Tensor };
 
@@ -48,7 +51,8 @@ export interface DeclaredGradient {
 
 /**
  * A quantizer: real values to a few levels and back, in ordinary operations, so that gradients, every backend and every
- * exporter follow from it. `scale` is the tensor that a statistic or learned scale gave, undefined where it is constant.
+ * exporter follow from it. `scale` is the tensor that a statistic or learned scale gave, undefined where it is constant;
+ * `held` is what `statistics` gave.
  */
 export interface Quantizer<Options = unknown> {
   /** In kebab-case; what files and registries call it. */
@@ -61,14 +65,19 @@ export interface Quantizer<Options = unknown> {
   codes(options: Options): CodeRange;
   scale(options: Options): Scale<Options>;
   granularity(options: Options): Granularity;
+  /** What is worked out of the values beside the scale, and before it: each [] or a shape that stretches over them. */
+  statistics?(values: Tensor, options: Options): Held;
   /** The nearest level of each value, with the gradient that training uses. Same shape. */
-  fakeQuantize(values: Tensor, options: Options, scale?: Tensor): Tensor;
+  fakeQuantize(values: Tensor, options: Options, scale?: Tensor, held?: Held): Tensor;
   /** Levels to codes: whole numbers in f32, exact. */
-  toCodes(levels: Tensor, options: Options, scale?: Tensor): Tensor;
+  toCodes(levels: Tensor, options: Options, scale?: Tensor, held?: Held): Tensor;
   /** Codes to levels: exactly the values that `fakeQuantize` gives. */
-  fromCodes(codes: Tensor, options: Options, scale?: Tensor): Tensor;
-  /** The gradient that `fakeQuantize` is meant to have while the scale is held; the contract kit compares the two. */
-  gradient?(options: Options, scale: number): DeclaredGradient;
+  fromCodes(codes: Tensor, options: Options, scale?: Tensor, held?: Held): Tensor;
+  /**
+   * The gradient that `fakeQuantize` is meant to have while scale and statistics are held; the contract kit compares the
+   * two.
+   */
+  gradient?(options: Options, scale: number, held: Readonly<Record<string, number>>): DeclaredGradient;
   /** Why quantizing a level again does not give it back, where that is so (DoReFa's tanh). */
   readonly whyNotIdempotent?: string;
 }

@@ -3,6 +3,7 @@ export type {
   CodeRange,
   DeclaredGradient,
   Granularity,
+  Held,
   OptionsResult,
   OptionsSchema,
   Quantizer,
@@ -21,10 +22,18 @@ export type { PreparedModel, TrainingMemory } from "./prepare.js";
 export { applyQuantization, prepare } from "./prepare.js";
 export type { ChosenQuantizer, LayerQuantization, Quantization, QuantizationOptions } from "./quantization.js";
 export { planQuantization } from "./quantization.js";
+export { binaryActivation } from "./quantizers/binary-activation.js";
+export { binaryWeight } from "./quantizers/binary-weight.js";
 export { builtIns } from "./quantizers/built-ins.js";
+export { bwn } from "./quantizers/bwn-scheme.js";
+export { dorefa } from "./quantizers/dorefa-scheme.js";
+export { dorefaWeight } from "./quantizers/dorefa-weight.js";
+export { ternaryWeight } from "./quantizers/ternary-weight.js";
+export { twn } from "./quantizers/twn-scheme.js";
 export { uniform } from "./quantizers/uniform-scheme.js";
 export { uniformSymmetric } from "./quantizers/uniform-symmetric.js";
 export { uniformUnsigned } from "./quantizers/uniform-unsigned.js";
+export { xnor } from "./quantizers/xnor-scheme.js";
 export type { ListedQuantizer, ListedScheme, QuantizerPlugin, Registry } from "./registry.js";
 export { createRegistry } from "./registry.js";
 export { straightThrough } from "./straight-through.js";

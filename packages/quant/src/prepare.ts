@@ -133,19 +133,22 @@ function bindLayer({ layer, weight, input }: LayerQuantization, registry: Regist
 }
 
 /**
- * What a quantizer makes of an edge. Max pool, reshape and concat commute with it, so it moves before them; a clip that
- * starts at 0 takes the place of ReLU.
+ * What a quantizer makes of an edge. Max pool, reshape and concat commute with it, so it moves before them; some take the
+ * place of ReLU.
  */
-function quantizeEdge(edge: Tensor, clipsAtZero: boolean, quantize: (values: Tensor) => Tensor): Tensor {
+function quantizeEdge(edge: Tensor, replacesRelu: boolean, quantize: (values: Tensor) => Tensor): Tensor {
   if (seenThrough.has(edge.op.name)) {
-    const inputs = edge.inputs.map((input) => quantizeEdge(input, clipsAtZero, quantize));
+    const inputs = edge.inputs.map((input) => quantizeEdge(input, replacesRelu, quantize));
     return buildNode(edge.op, inputs, edge.attributes, edge.layer);
   }
-  return quantize(clipsAtZero && edge.op.name === "relu" ? edge.inputs[0] : edge);
+  return quantize(replacesRelu && edge.op.name === "relu" ? edge.inputs[0] : edge);
 }
 
-const clipsAtZero = ({ quantizer, options }: BoundQuantizer) =>
-  quantizer.codes(options).min >= 0 && quantizer.codes(options).kind !== "bipolar";
+/** A clip that starts at 0 does what ReLU does; signs, with no 0 between them, would all be +1 behind it. */
+function replacesRelu({ quantizer, options }: BoundQuantizer): boolean {
+  const { kind, min } = quantizer.codes(options);
+  return kind === "bipolar" || min >= 0;
+}
 
 /** Levels times levels. In training the levels of the edge are noted in `coded`, with the codes that could stand for them. */
 function fakeQuantizedLayer(
@@ -159,11 +162,11 @@ function fakeQuantizedLayer(
   if (layer.input) {
     const { quantizer, options } = layer.input;
     const format = formatOf(layer.input);
-    x = quantizeEdge(edge, clipsAtZero(layer.input), (values) => {
-      const scale = scaleOf(quantizer, values, options).tensor;
-      const levels = quantizer.fakeQuantize(values, options, scale);
-      const codes = withoutRoundTrip(quantizer.toCodes(levels, options, scale));
-      coded?.set(levels, { codes, format, restore: (from) => quantizer.fromCodes(from, options, scale) });
+    x = quantizeEdge(edge, replacesRelu(layer.input), (values) => {
+      const { tensor: scale, held } = scaleOf(quantizer, values, options);
+      const levels = quantizer.fakeQuantize(values, options, scale, held);
+      const codes = withoutRoundTrip(quantizer.toCodes(levels, options, scale, held));
+      coded?.set(levels, { codes, format, restore: (from) => quantizer.fromCodes(from, options, scale, held) });
       return levels;
     });
   }
@@ -182,17 +185,18 @@ function weightLevels(weight: Tensor, { quantizer, options, gain }: BoundWeight)
 function storedWeight(weight: Tensor, bound: BoundWeight): Tensor {
   const { codes, scale } = weightCodes(bound.quantizer, weight, bound.options, bound.gain);
   const format = formatOf(bound);
-  return multiply(unpackCodes(packCodes(codes, { format }), { format }), joinScales(bound.gain, scale, {}));
+  return multiply(unpackCodes(packCodes(codes, { format }), { format }), joinScales(bound.gain, scale, { held: {} }));
 }
 
 /** y = (Σ code_w · code_x) · (g · scale_w · scale_x): whole numbers, exact, then one multiplication. */
 function integerLayer(node: Tensor, edge: Tensor, weight: Tensor, layer: Required<BoundLayer>): Tensor {
   const { quantizer, options } = layer.input;
-  let inputScale: ScaleValue = {};
-  const codes = quantizeEdge(edge, clipsAtZero(layer.input), (values) => {
+  let inputScale: ScaleValue = { held: {} };
+  const codes = quantizeEdge(edge, replacesRelu(layer.input), (values) => {
     inputScale = scaleOf(quantizer, values, options);
-    const levels = quantizer.fakeQuantize(values, options, inputScale.tensor);
-    return withoutRoundTrip(quantizer.toCodes(levels, options, inputScale.tensor));
+    const { tensor: scale, held } = inputScale;
+    const levels = quantizer.fakeQuantize(values, options, scale, held);
+    return withoutRoundTrip(quantizer.toCodes(levels, options, scale, held));
   });
   const { codes: wCodes, scale } = weightCodes(layer.weight.quantizer, weight, layer.weight.options, layer.weight.gain);
   const formats = { x: formatOf(layer.input), w: formatOf(layer.weight) };

@@ -8,7 +8,7 @@ import {
   type Variable,
 } from "@lowbit/core-tensor";
 import type { Model } from "@lowbit/nn";
-import type { Quantizer } from "./define-quantizer.js";
+import type { Held, Quantizer } from "./define-quantizer.js";
 import type { Scheme } from "./define-scheme.js";
 import { findLayers, type WeightedLayer } from "./find-layers.js";
 import { parsePrecision } from "./precision.js";
@@ -112,10 +112,11 @@ async function chooseWeight(
 ) {
   const chosen = bits === 32 ? undefined : scheme.choose("weight", { bits, signed: true });
   if (!chosen) return undefined;
-  const isStatic = chosen.quantizer.scale(chosen.options).kind === "constant";
+  const { quantizer } = chosen;
+  const isStatic = quantizer.scale(chosen.options).kind === "constant" && !quantizer.statistics;
   const automatic = async () => Math.fround(2 * deviationOf(await read(layer.weight))) || 1;
   const own = !isStatic ? 1 : gain === "auto" ? await automatic() : Math.fround(gain);
-  return { quantizer: chosen.quantizer, entry: { ...describe(chosen), gain: own } };
+  return { quantizer, entry: { ...describe(chosen), gain: own } };
 }
 
 /** A residual block whose convolutions are all 0 gets no gradient and stays dead: better said before hours of training. */
@@ -143,8 +144,8 @@ async function warnOfDeadLayer(
 export function weightCodes(quantizer: Quantizer, w: Tensor, options: unknown, gain: number) {
   const scaled = gain === 1 ? w : divide(w, gain);
   const scale = scaleOf(quantizer, scaled, options);
-  const levels = quantizer.fakeQuantize(scaled, options, scale.tensor);
-  return { levels, codes: quantizer.toCodes(levels, options, scale.tensor), scale };
+  const levels = quantizer.fakeQuantize(scaled, options, scale.tensor, scale.held);
+  return { levels, codes: quantizer.toCodes(levels, options, scale.tensor, scale.held), scale };
 }
 
 export interface ScaleValue {
@@ -152,13 +153,16 @@ export interface ScaleValue {
   readonly constant?: number;
   /** Set where it is worked out of the values. */
   readonly tensor?: Tensor;
+  /** What else the quantizer goes by. */
+  readonly held: Held;
 }
 
-/** The scale that a quantizer uses for these values. */
+/** The scale that a quantizer uses for these values, and what it holds beside it. */
 export function scaleOf(quantizer: Quantizer, values: Tensor, options: unknown): ScaleValue {
   const scale = quantizer.scale(options);
-  if (scale.kind === "constant") return { constant: scale.value };
-  if (scale.kind === "statistic") return { tensor: scale.compute(values, options) };
+  const held = quantizer.statistics?.(values, options) ?? {};
+  if (scale.kind === "constant") return { constant: scale.value, held };
+  if (scale.kind === "statistic") return { tensor: scale.compute(values, options, held), held };
   throw new ConfigurationError(`${quantizer.name} has a learned scale, which prepare can't train yet`, {
     where: `quantizer "${quantizer.name}"`,
     want: "a scale that is constant or a statistic",

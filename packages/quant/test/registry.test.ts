@@ -16,12 +16,12 @@ describe("createRegistry", () => {
   it.each([
     ["uniform-symetric", "did you mean uniform-symmetric?"],
     ["Uniform-Symmetric", "did you mean uniform-symmetric?"],
-    ["lsq", "install lowbit-quantizer-lsq, or whichever package has it, and pass it to createRegistry"],
+    ["halves", "install lowbit-quantizer-halves, or whichever package has it, and pass it to createRegistry"],
   ])("has no quantizer %s, and helps", (name, hint) => {
     const find = () => registry.quantizer(name);
     expect(find).toThrow(ConfigurationError);
     expect(find).toThrow(
-      `there is no quantizer "${name}"\n  where  quantizer\n  want   one of uniform-symmetric, uniform-unsigned\n  try    ${hint}`,
+      `there is no quantizer "${name}"\n  where  quantizer\n  want   one of ${builtIns.quantizers.map((each) => each.name).join(", ")}\n  try    ${hint}`,
     );
   });
 
@@ -48,23 +48,26 @@ describe("createRegistry", () => {
   it("lists what it has, with slots and bits as its schemes use them", () => {
     const mine = { package: "lowbit-quantizer-mine", quantizers: [renamed("mine")], schemes: [] };
     const { schemes, quantizers } = createRegistry(builtIns, mine).list();
-    expect(schemes).toEqual([
-      {
-        name: "uniform",
-        version: 1,
-        package: "@lowbit/quant",
-        source: expect.stringContaining("arXiv"),
-        slots: ["weight", "input"],
-        bits: [1, 2, 3, 4, 5, 6, 7, 8],
-        quantizers: ["uniform-symmetric", "uniform-unsigned"],
-      },
-    ]);
+    expect(schemes.map(({ name }) => name)).toEqual(["uniform", "twn", "bwn", "xnor", "dorefa"]);
+    expect(schemes[0]).toEqual({
+      name: "uniform",
+      version: 1,
+      package: "@lowbit/quant",
+      source: expect.stringContaining("arXiv"),
+      slots: ["weight", "input"],
+      bits: [1, 2, 3, 4, 5, 6, 7, 8],
+      quantizers: ["uniform-symmetric", "uniform-unsigned"],
+    });
     expect(quantizers.map(({ name, slots, bits }) => [name, slots, bits])).toEqual([
       ["uniform-symmetric", ["weight", "input"], [2, 3, 4, 5, 6, 7, 8]],
       ["uniform-unsigned", ["input"], [1, 2, 3, 4, 5, 6, 7, 8]],
+      ["ternary-weight", ["weight"], [2]],
+      ["binary-weight", ["weight"], [1]],
+      ["binary-activation", ["input"], [1]],
+      ["dorefa-weight", ["weight"], [1, 2, 3, 4, 5, 6, 7, 8]],
       ["mine", [], []],
     ]);
-    expect(quantizers[2]).toMatchObject({ version: 1, package: "lowbit-quantizer-mine" });
+    expect(quantizers.at(-1)).toMatchObject({ version: 1, package: "lowbit-quantizer-mine" });
   });
 });
 

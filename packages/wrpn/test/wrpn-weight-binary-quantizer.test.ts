@@ -24,7 +24,7 @@ describe("wrpn-weight-binary", () => {
       const options = { granularity: granularity as "per-channel" | "per-tensor" };
       const scale = wrpnWeightBinary.scale(options);
       if (scale.kind !== "statistic") throw new Error("a mean is a statistic");
-      return { levels: wrpnWeightBinary.fakeQuantize(w, options, scale.compute(w, options)) };
+      return { levels: wrpnWeightBinary.fakeQuantize(w, options, scale.compute(w, options, {})) };
     });
     const w = { dtype: "f32", shape: [2, 1, 1, 2], data: Float32Array.of(0.25, -0.75, 1, 3) } as const;
     expect([...(await run({ w })).levels.data]).toEqual(expected);

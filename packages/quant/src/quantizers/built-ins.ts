@@ -1,11 +1,19 @@
 import type { QuantizerPlugin } from "../registry.js";
+import { binaryActivation } from "./binary-activation.js";
+import { binaryWeight } from "./binary-weight.js";
+import { bwn } from "./bwn-scheme.js";
+import { dorefa } from "./dorefa-scheme.js";
+import { dorefaWeight } from "./dorefa-weight.js";
+import { ternaryWeight } from "./ternary-weight.js";
+import { twn } from "./twn-scheme.js";
 import { uniform } from "./uniform-scheme.js";
 import { uniformSymmetric } from "./uniform-symmetric.js";
 import { uniformUnsigned } from "./uniform-unsigned.js";
+import { xnor } from "./xnor-scheme.js";
 
 /** The quantizers and schemes of this package, for `createRegistry`. */
 export const builtIns: QuantizerPlugin = {
   package: "@lowbit/quant",
-  quantizers: [uniformSymmetric, uniformUnsigned],
-  schemes: [uniform],
+  quantizers: [uniformSymmetric, uniformUnsigned, ternaryWeight, binaryWeight, binaryActivation, dorefaWeight],
+  schemes: [uniform, twn, bwn, xnor, dorefa],
 };

@@ -12,6 +12,7 @@ import {
 } from "@lowbit/core-tensor";
 import { z } from "zod";
 import { clippedGradient, defineQuantizer } from "../define-quantizer.js";
+import { SMALLEST_SCALE } from "./smallest-scale.js";
 
 const options = z
   .strictObject({
@@ -33,13 +34,10 @@ const largestCode = (bits: number): number => 2 ** (bits - 1) - 1;
 /** Codes to the unit where the range is a number: n itself where it is 1, so that ties of the printed grid stay ties. */
 const density = (range: number, bits: number): number => Math.fround(largestCode(bits) / range);
 
-/** Values that are all 0 still have a step: dividing by it must not make NaN of them. */
-const SMALLEST_RANGE = 2 ** -100;
-
 /** The largest magnitude, of all values or of each slice along `axis`; [1, …, 1] or [1, …, M, …, 1]. */
 function largestMagnitude(values: Tensor, axis: number | undefined): Tensor {
   const axes = values.shape.map((_, each) => each).filter((each) => each !== axis);
-  return maximum(max(abs(values), { axes, keepDims: true }), SMALLEST_RANGE);
+  return maximum(max(abs(values), { axes, keepDims: true }), SMALLEST_SCALE);
 }
 
 /**

@@ -1,6 +1,14 @@
 import type { Engine, HostTensor } from "@lowbit/core-tensor";
 import { type Granularity, parseOptions, type Quantizer } from "../define-quantizer.js";
-import { inOneChannel, observeQuantizer, sampleValues, scaleOfValues, withEngine } from "./observe-quantizer.js";
+import {
+  type HeldValues,
+  heldTensors,
+  holdFor,
+  inOneChannel,
+  observeQuantizer,
+  sampleValues,
+  withEngine,
+} from "./observe-quantizer.js";
 import { probeValues } from "./probe-values.js";
 import { listCodes, type QuantizerCase, quantizerRules, refuseCodes } from "./quantizer-rules.js";
 
@@ -92,11 +100,12 @@ async function observeCase<Options>(
   const codes = quantizer.codes(options);
   const declared = quantizer.scale(options);
   const sample = inOneChannel(quantizer, options, sampleOf(quantizer.granularity(options)));
-  const scaleTensor = await scaleOfValues(engine, quantizer, options, sample);
-  const scale = declared.kind === "constant" ? declared.value : (scaleTensor?.data[0] as number);
-  const gradient = quantizer.gradient?.(options, scale);
+  const held = await holdFor(engine, quantizer, options, sample);
+  const scale = declared.kind === "constant" ? declared.value : (held.scale?.data[0] as number);
+  const statistics = Object.fromEntries(Object.entries(held.statistics).map(([name, { data }]) => [name, data[0]]));
+  const gradient = quantizer.gradient?.(options, scale, statistics);
   const observe = (values: ArrayLike<number>) =>
-    observeQuantizer(engine, quantizer, options, inOneChannel(quantizer, options, values), scaleTensor);
+    observeQuantizer(engine, quantizer, options, inOneChannel(quantizer, options, values), held);
   const every = listCodes(codes);
   const bits = (options as { bits?: unknown } | undefined)?.bits;
   return {
@@ -106,7 +115,7 @@ async function observeCase<Options>(
     isStatic: declared.kind === "constant",
     gradient,
     probes: await observe(probeValues(codes, scale, gradient?.edges ?? [])),
-    everyCode: await throughLevels(engine, quantizer, options, every, scaleTensor),
+    everyCode: await throughLevels(engine, quantizer, options, every, held),
   };
 }
 
@@ -116,14 +125,14 @@ async function throughLevels<Options>(
   quantizer: Quantizer<Options>,
   options: Options,
   codes: readonly number[],
-  scale: HostTensor | undefined,
+  holding: HeldValues,
 ): Promise<QuantizerCase["everyCode"]> {
   const run = engine.compile((inputs) => {
-    const levels = quantizer.fromCodes(inputs.codes, options, inputs.scale);
-    return { levels, back: quantizer.toCodes(levels, options, inputs.scale) };
+    const { scale, held } = heldTensors(holding);
+    const levels = quantizer.fromCodes(inputs.codes, options, scale, held);
+    return { levels, back: quantizer.toCodes(levels, options, scale, held) };
   });
-  const values = inOneChannel(quantizer, options, codes);
-  const { levels, back } = await run(scale ? { codes: values, scale } : { codes: values });
+  const { levels, back } = await run({ codes: inOneChannel(quantizer, options, codes) });
   return { codes, levels: levels.data as Float32Array, back: back.data as Float32Array };
 }
 
@@ -149,7 +158,7 @@ async function checkScale<Options>(
   if (granularity.kind === "per-group") return undefined;
   const first = sampleValues();
   const second = first.map((value) => value * 3 + 0.25);
-  const scaleOf = async (values: HostTensor) => (await scaleOfValues(engine, quantizer, options, values)) as HostTensor;
+  const scaleOf = async (values: HostTensor) => (await holdFor(engine, quantizer, options, values)).scale as HostTensor;
   const alone = await scaleOf(inOneChannel(quantizer, options, first));
   const zeros = await scaleOf(
     inOneChannel(

@@ -1,4 +1,5 @@
 import {
+  constantOf,
   createEngine,
   createStream,
   type Engine,
@@ -8,7 +9,7 @@ import {
   sum,
   type Tensor,
 } from "@lowbit/core-tensor";
-import type { Quantizer } from "../define-quantizer.js";
+import type { Held, Quantizer } from "../define-quantizer.js";
 
 /** What a quantizer made of some values of one channel, under one scale. */
 export interface Observation {
@@ -53,40 +54,61 @@ export function inOneChannel<Options>(
 /** What a scale is worked out of, where nobody says: 64 normal values. */
 export const sampleValues = (): Float32Array => normal(64, createStream(0, "lowbit/testing/sample"));
 
-/** The tensor that a statistic or learned scale gives for these values; undefined where the scale is constant. */
-export async function scaleOfValues<Options>(
+/** What a quantizer works out of some values and then holds: its scale, unless that is constant, and its statistics by name. */
+export interface HeldValues {
+  readonly scale?: HostTensor;
+  readonly statistics: Readonly<Record<string, HostTensor>>;
+}
+
+/** What a quantizer would hold for these values. */
+export async function holdFor<Options>(
   engine: Engine,
   quantizer: Quantizer<Options>,
   options: Options,
   values: HostTensor,
-): Promise<HostTensor | undefined> {
+): Promise<HeldValues> {
   const scale = quantizer.scale(options);
-  if (scale.kind === "constant") return undefined;
-  const compute = (x: Tensor) => (scale.kind === "statistic" ? scale.compute(x, options) : scale.initial(x, options));
-  const run = engine.compile((inputs) => ({ scale: compute(inputs.values) }));
-  return (await run({ values })).scale;
+  const compute = (x: Tensor, held: Held): Tensor[] => {
+    if (scale.kind === "constant") return [];
+    return [scale.kind === "statistic" ? scale.compute(x, options, held) : scale.initial(x, options)];
+  };
+  const x = constantOf(values);
+  const held = quantizer.statistics?.(x, options) ?? {};
+  const names = Object.keys(held);
+  const results = await engine.evaluate([...names.map((name) => held[name]), ...compute(x, held)]);
+  return {
+    scale: results.at(names.length),
+    statistics: Object.fromEntries(names.map((name, i) => [name, results[i]])),
+  };
 }
 
-/** Runs a quantizer, there and back and through its gradient, with the scale held fixed. */
+/** Held values as constants of a graph. */
+export function heldTensors({ scale, statistics }: HeldValues): { scale?: Tensor; held: Held } {
+  const held = Object.fromEntries(Object.entries(statistics).map(([name, value]) => [name, constantOf(value)]));
+  return { scale: scale && constantOf(scale), held };
+}
+
+/** Runs a quantizer, there and back and through its gradient, with scale and statistics held fixed. */
 export async function observeQuantizer<Options>(
   engine: Engine,
   quantizer: Quantizer<Options>,
   options: Options,
   values: HostTensor,
-  scale: HostTensor | undefined,
+  holding: HeldValues,
 ): Promise<Observation> {
-  const run = engine.compile(({ values: x, scale: s }) => {
-    const levels = quantizer.fakeQuantize(x, options, s);
-    const codes = quantizer.toCodes(levels, options, s);
+  const run = engine.compile(({ values: x }) => {
+    const { scale, held } = heldTensors(holding);
+    const levels = quantizer.fakeQuantize(x, options, scale, held);
+    const codes = quantizer.toCodes(levels, options, scale, held);
     return {
       levels,
       codes,
-      restored: quantizer.fromCodes(codes, options, s),
-      again: quantizer.fakeQuantize(levels, options, s),
+      restored: quantizer.fromCodes(codes, options, scale, held),
+      again: quantizer.fakeQuantize(levels, options, scale, held),
       gradients: grad(sum(levels), [x])[0],
     };
   });
-  const results = await run(scale ? { values, scale } : { values });
+  const results = await run({ values });
   const floats = (tensor: HostTensor) => tensor.data as Float32Array;
   return {
     values: floats(values),

@@ -1,5 +1,5 @@
 import { parseOptions, type Quantizer } from "../define-quantizer.js";
-import { inOneChannel, type Observation, observeQuantizer, scaleOfValues, withEngine } from "./observe-quantizer.js";
+import { holdFor, inOneChannel, type Observation, observeQuantizer, withEngine } from "./observe-quantizer.js";
 
 async function observe<Options>(
   quantizer: Quantizer<Options>,
@@ -9,8 +9,8 @@ async function observe<Options>(
   const options = parseOptions(quantizer, written);
   const channel = inOneChannel(quantizer, options, values);
   return withEngine(async (engine) => {
-    const scale = await scaleOfValues(engine, quantizer, options, channel);
-    return observeQuantizer(engine, quantizer, options, channel, scale);
+    const held = await holdFor(engine, quantizer, options, channel);
+    return observeQuantizer(engine, quantizer, options, channel, held);
   });
 }
 

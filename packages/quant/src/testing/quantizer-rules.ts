@@ -22,7 +22,8 @@ export type QuantizerRule = (observed: QuantizerCase) => string | undefined;
 /** An edge that is a multiple of a computed scale may move by a few float32 steps: so near, either side will do. */
 const BESIDE = 2 ** -20;
 const isBeside = (value: number, edge: number): boolean => Math.abs(value - edge) < BESIDE * Math.abs(edge);
-const isClose = (got: number, want: number): boolean => Math.abs(got - want) <= 1e-6 * Math.max(1, Math.abs(want));
+/** A gradient of a few float32 operations, against float64. */
+const isClose = (got: number, want: number): boolean => Math.abs(got - want) <= 5e-6 * Math.max(1, Math.abs(want));
 
 /** The first place where a claim fails, as a sentence. */
 function firstFailure(count: number, holds: (i: number) => boolean, say: (i: number) => string): string | undefined {
@@ -30,7 +31,7 @@ function firstFailure(count: number, holds: (i: number) => boolean, say: (i: num
   return undefined;
 }
 
-/** Every code of a range: bipolar ones have only the two ends. */
+/** Every code of a range: bipolar ones are two apart, so that 0 is none of them. */
 export function listCodes({ kind, min, max }: CodeRange): number[] {
   const step = kind === "bipolar" ? 2 : 1;
   return Array.from({ length: Math.floor((max - min) / step) + 1 }, (_, i) => min + step * i);
@@ -38,7 +39,7 @@ export function listCodes({ kind, min, max }: CodeRange): number[] {
 
 const kinds: Record<CodeFormat["kind"], (min: number, max: number) => boolean> = {
   binary: (min, max) => min === 0 && max === 1,
-  bipolar: (min, max) => min === -1 && max === 1,
+  bipolar: (min, max) => min === -max && max % 2 === 1,
   ternary: (min, max) => min === -1 && max === 1,
   int: (min) => min < 0,
   uint: (min) => min === 0,

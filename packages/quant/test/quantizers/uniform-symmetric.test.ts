@@ -64,7 +64,7 @@ describe("uniform-symmetric", () => {
     const run = engine.compile(({ w }) => {
       const scale = uniformSymmetric.scale(options);
       if (scale.kind !== "statistic") throw new Error("max-abs is a statistic");
-      const s = scale.compute(w, options);
+      const s = scale.compute(w, options, {});
       return { s, levels: uniformSymmetric.fakeQuantize(w, options, s) };
     });
     const w = { dtype: "f32", shape: [2, 2], data: Float32Array.of(0.1, -0.5, 8, 3) } as const;

@@ -60,6 +60,10 @@ const cases = ["resnet8", "simple-cnn", "mlp"].flatMap((model) =>
     ...["w1a4", "w1a32"].map((precision) => ({ scheme: "bwn", precision })),
     ...["w1a1", "w32a1"].map((precision) => ({ scheme: "xnor", precision })),
     ...["w1a2", "w2a2", "w4a8", "w8a8", "w3a32"].map((precision) => ({ scheme: "dorefa", precision })),
+    ...["w2a2", "w4a8", "w4a32"].map((precision) => ({ scheme: "lsq", precision })),
+    ...["w2a2", "w4a8", "w32a4"].map((precision) => ({ scheme: "lsq-plus", precision })),
+    ...["w1a1", "w4a4"].map((precision) => ({ scheme: "pact", precision })),
+    ...["w2a8", "w2a32"].map((precision) => ({ scheme: "ttq", precision })),
   ].map((each) => ({ model, ...each })),
 );
 
@@ -69,7 +73,8 @@ describe.each(Object.keys(engines))("fake quantized and packed agree on %s", (na
     const inputShape = [1, 12, 12];
     const model = createModel(modelName, { inputShape, classes: 10, width: 0.5, seed: 3 });
     await disturbBatchNorm(model, engine);
-    const prepared = await prepare(model, { precision, scheme: registry.scheme(scheme), registry });
+    const calibration = images(8, inputShape);
+    const prepared = await prepare(model, { precision, scheme: registry.scheme(scheme), registry, calibration });
     const packed = await convert(prepared, engine);
     const { json, tensors } = storePackedModel(packed);
     const restored = restorePackedModel(JSON.parse(JSON.stringify(json)), tensors);

@@ -41,6 +41,9 @@ export const experimentSchema = z
       .default(0.9)
       .describe("of sgd; adamw has averages of its own"),
     weightDecay: from0("a number from 0").max(1e6).default(1e-4).describe("of weights, not of biases and batch norm"),
+    scaleLearningRate: above0(1e6)
+      .default(1)
+      .describe("multiplies the learning rate of what quantizers learn: steps, offsets, clips"),
     schedule: z.enum(["cosine", "step", "constant"]).default("cosine"),
     augment: z.string().default("none").describe('random changes of the images: "crop:2,flip", "flip" or "none"'),
     limit: whole(1, 1e9).optional().describe("train on the first so many images, test on as many: for a quick try"),

@@ -55,6 +55,7 @@ const quantizationSchema = z.strictObject({
   scheme: z.string(),
   schemeVersion: z.int(),
   precision: z.string(),
+  scaleLearningRate: z.number().positive().optional(),
   layers: z
     .array(
       z.strictObject({

@@ -1,7 +1,7 @@
 import { ArgumentError } from "@lowbit/core-tensor";
 import { openStorage } from "@lowbit/core-tensor/storage";
 import { createModel } from "@lowbit/nn";
-import { type PreparedModel, prepare, type Registry } from "@lowbit/quant";
+import { applyQuantization, type PreparedModel, planQuantization, type Registry } from "@lowbit/quant";
 import { parseExperiment, resolveField } from "./experiment.js";
 import { type InspectedLayer, type InspectedNetwork, inspectNetwork } from "./inspect-network.js";
 import { openNetwork } from "./network-folder.js";
@@ -50,7 +50,7 @@ async function untrainedModel(name: string, options: InspectOptions, registry: R
   const { scheme } = resolveExperiment(experiment, source, registry);
   const inputShape = options.input.split(/[,x]/).map(Number);
   const plain = resolveField(source, "model", () => createModel(name, { inputShape, classes, width }));
-  return prepare(plain, { precision, scheme, registry, warn });
+  return applyQuantization(plain, await planQuantization(plain, { precision, scheme, warn }), registry);
 }
 
 const bits = (count: number): string => (count === 32 ? "fp32" : String(count));

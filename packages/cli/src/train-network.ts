@@ -1,4 +1,4 @@
-import { ConfigurationError, type Engine } from "@lowbit/core-tensor";
+import { ConfigurationError, type Engine, type HostTensor } from "@lowbit/core-tensor";
 import { openGeneration, type Storage } from "@lowbit/core-tensor/storage";
 import { createLoader, type Dataset } from "@lowbit/data";
 import { createModel, type EpochReport, type JsonRecord, type Start, type TrainingCallbacks, train } from "@lowbit/nn";
@@ -51,11 +51,32 @@ export async function prepareExperiment(
     createModel(experiment.model, { inputShape: imageShape, classes: classes.length, width, seed }),
   );
   const { scheme, precision } = resolved;
-  const model = await prepare(plain, { precision: precision.name, scheme, registry, warn, trainingMemory });
+  const calibration = await firstBatch(dataset, experiment);
+  const { scaleLearningRate } = experiment;
+  const model = await prepare(plain, {
+    ...{ precision: precision.name, scheme, registry, warn, trainingMemory },
+    ...{ calibration, scaleLearningRate },
+  });
   resolveField(source, "augment", () =>
     createLoader(dataset.train, { batch: 1, augment: augmentation(experiment.augment) }),
   );
   return { experiment, resolved, dataset, model };
+}
+
+/** Images from which learned scales take their first values. */
+const CALIBRATION_IMAGES = 64;
+
+/** The first training images of the run, normalised, without augmentation. */
+async function firstBatch(dataset: Dataset, { seed, limit }: Experiment): Promise<HostTensor> {
+  const batch = Math.min(CALIBRATION_IMAGES, limit ?? dataset.train.count, dataset.train.count);
+  const split = limitSplit(dataset.train, limit);
+  const loader = createLoader(split, { batch, seed, shuffle: true, ...dataset.normalisation });
+  try {
+    for await (const { images } of loader) return images;
+    throw new ConfigurationError("the data set has no training images", { where: "data" });
+  } finally {
+    await loader.close();
+  }
 }
 
 /** How a run ended: the same for a run, a resumed run, and a finished run that is asked again. */

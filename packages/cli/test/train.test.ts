@@ -65,6 +65,8 @@ describe("train, convert, eval", () => {
     ["bwn", "w1a4"],
     ["xnor", "w1a1"],
     ["dorefa", "w3a2"],
+    ["ttq", "w2a4"],
+    ["lsq-plus", "w4a4"],
   ])("does so with --quantizer %s --precision %s", async (quantizer, precision) => {
     const [out, real] = [folder(quantizer), folder(`${quantizer}-packed`)];
     const words = ["--model", "resnet8", ...data, "--precision", precision, "--epochs", "1", "--limit", "64"];

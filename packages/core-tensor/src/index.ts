@@ -32,7 +32,7 @@ export { elementsOf, sameShape } from "./graph/shape.js";
 export { constantOf, input } from "./graph/sources.js";
 export type { Attributes } from "./graph/tensor.js";
 export { inLayer, Tensor } from "./graph/tensor.js";
-export type { InitialValue, Trace, VariableOptions } from "./graph/variable.js";
+export type { InitialValue, ParameterGroup, Trace, VariableOptions } from "./graph/variable.js";
 export { assign, currentTrace, parameter, stateVariable, Variable } from "./graph/variable.js";
 export {
   add,

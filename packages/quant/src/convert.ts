@@ -8,8 +8,9 @@ import {
   type Tensor,
   topologicalOrder,
 } from "@lowbit/core-tensor";
+import { packedConvolution } from "./integer-layer.js";
 import { type PackedModel, packedModel } from "./packed-model.js";
-import { type PreparedModel, packedConvolution } from "./prepare.js";
+import type { PreparedModel } from "./prepare.js";
 
 /** The evaluation graph with integer kernels where codes meet codes; weights still depend on variables. */
 function withPackedKernels(model: PreparedModel): Tensor {

@@ -26,8 +26,25 @@ export interface CodeRange {
   readonly max: number;
 }
 
-/** What a quantizer goes by beside its scale, by name: a threshold, a largest magnitude. */
+/** What a quantizer goes by beside its scale, by name: a threshold, a clipping level that is trained. */
 export type Held = Readonly<Record<string, Tensor>>;
+
+/** A number of the layer, or one for each channel, that is trained with its weights, in an optimiser group of its own. */
+export interface Learned<Options> {
+  /** What it starts from, for the first values that the layer meets; of one channel, where there is one for each. */
+  initial(values: Float32Array, options: Options): number;
+  /** Whether it decays with the weights; not where absent. */
+  readonly decays?: boolean;
+}
+
+/** Part of a level that is not scale · code: whole numbers of their own, made of the codes, and their own scale. */
+export interface Term {
+  readonly codes: Tensor;
+  readonly range: CodeRange;
+  readonly scale: Tensor;
+  /** The input channels (axis 1) that it is about, where it is not all of them; `codes` has these alone. */
+  readonly channels?: { readonly from: number; readonly count: number };
+}
 
 /** Where the scale of a quantizer comes from. */
 export type Scale<Options> =
@@ -35,8 +52,8 @@ export type Scale<Options> =
   | { readonly kind: "constant"; readonly value: number }
   /** Worked out of the values themselves each time; [] or a shape that stretches over them, such as [M, 1, 1, 1]. */
   | { readonly kind: "statistic"; compute(values: Tensor, options: Options, held: Held): Tensor }
-  /** A parameter of the layer, trained with the rest; `initial` is worked out of the first values. */
-  | { readonly kind: "learned"; initial(values: Tensor, options: Options): Tensor };
+  /** Made of the numbers that the layer learns. */
+  | { readonly kind: "learned"; compute(held: Held): Tensor };
 
 export type Granularity =
   | { readonly kind: "per-tensor" }
@@ -52,7 +69,7 @@ export interface DeclaredGradient {
 /**
  * A quantizer: real values to a few levels and back, in ordinary operations, so that gradients, every backend and every
  * exporter follow from it. `scale` is the tensor that a statistic or learned scale gave, undefined where it is constant;
- * `held` is what `statistics` gave.
+ * `held` is what `statistics` gave, and what is learned.
  */
 export interface Quantizer<Options = unknown> {
   /** In kebab-case; what files and registries call it. */
@@ -65,6 +82,8 @@ export interface Quantizer<Options = unknown> {
   codes(options: Options): CodeRange;
   scale(options: Options): Scale<Options>;
   granularity(options: Options): Granularity;
+  /** The numbers that are trained, by name: one, or one for each channel where that is the granularity. */
+  learned?(options: Options): Readonly<Record<string, Learned<Options>>>;
   /** What is worked out of the values beside the scale, and before it: each [] or a shape that stretches over them. */
   statistics?(values: Tensor, options: Options): Held;
   /** The nearest level of each value, with the gradient that training uses. Same shape. */
@@ -73,9 +92,11 @@ export interface Quantizer<Options = unknown> {
   toCodes(levels: Tensor, options: Options, scale?: Tensor, held?: Held): Tensor;
   /** Codes to levels: exactly the values that `fakeQuantize` gives. */
   fromCodes(codes: Tensor, options: Options, scale?: Tensor, held?: Held): Tensor;
+  /** Where a level is not scale · code: the terms that it is the sum of. Integer kernels add them in this order. */
+  terms?(codes: Tensor, options: Options, scale: Tensor | undefined, held: Held): readonly Term[];
   /**
-   * The gradient that `fakeQuantize` is meant to have while scale and statistics are held; the contract kit compares the
-   * two.
+   * The gradient that `fakeQuantize` is meant to have while the scale and all of `held` stay; the contract kit compares
+   * the two.
    */
   gradient?(options: Options, scale: number, held: Readonly<Record<string, number>>): DeclaredGradient;
   /** Why quantizing a level again does not give it back, where that is so (DoReFa's tanh). */

@@ -4,10 +4,12 @@ export type {
   DeclaredGradient,
   Granularity,
   Held,
+  Learned,
   OptionsResult,
   OptionsSchema,
   Quantizer,
   Scale,
+  Term,
 } from "./define-quantizer.js";
 export { clippedGradient, defineQuantizer, parseOptions } from "./define-quantizer.js";
 export type { Scheme, SchemeChoice, SchemeDeclaration, SchemeRequest } from "./define-scheme.js";
@@ -28,7 +30,15 @@ export { builtIns } from "./quantizers/built-ins.js";
 export { bwn } from "./quantizers/bwn-scheme.js";
 export { dorefa } from "./quantizers/dorefa-scheme.js";
 export { dorefaWeight } from "./quantizers/dorefa-weight.js";
+export { lsq } from "./quantizers/lsq.js";
+export { lsqPlus } from "./quantizers/lsq-plus.js";
+export { lsqPlusScheme } from "./quantizers/lsq-plus-scheme.js";
+export { lsqScheme } from "./quantizers/lsq-scheme.js";
+export { pact } from "./quantizers/pact.js";
+export { pactScheme } from "./quantizers/pact-scheme.js";
 export { ternaryWeight } from "./quantizers/ternary-weight.js";
+export { ttq } from "./quantizers/ttq.js";
+export { ttqScheme } from "./quantizers/ttq-scheme.js";
 export { twn } from "./quantizers/twn-scheme.js";
 export { uniform } from "./quantizers/uniform-scheme.js";
 export { uniformSymmetric } from "./quantizers/uniform-symmetric.js";

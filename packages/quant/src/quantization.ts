@@ -1,16 +1,17 @@
 import {
   ConfigurationError,
+  constantOf,
   createEngine,
-  divide,
   type HostTensor,
   input,
-  type Tensor,
   type Variable,
 } from "@lowbit/core-tensor";
 import type { Model } from "@lowbit/nn";
-import type { Held, Quantizer } from "./define-quantizer.js";
+import type { Quantizer } from "./define-quantizer.js";
 import type { Scheme } from "./define-scheme.js";
 import { findLayers, type WeightedLayer } from "./find-layers.js";
+import { weightCodes } from "./grid.js";
+import { firstLearned } from "./learned-values.js";
 import { parsePrecision } from "./precision.js";
 
 /** A quantizer with its options by name: what a checkpoint stores, and what a registry turns into code again. */
@@ -35,6 +36,8 @@ export interface Quantization {
   readonly scheme: string;
   readonly schemeVersion: number;
   readonly precision: string;
+  /** What the learning rate is multiplied by for all that quantizers learn; 1 where absent. */
+  readonly scaleLearningRate?: number;
   readonly layers: readonly LayerQuantization[];
 }
 
@@ -50,6 +53,10 @@ export interface QuantizationOptions {
    * initialisation use all levels; a number is taken for every layer, 1 for the formula as printed.
    */
   readonly gain?: "auto" | number;
+  /** What the learning rate is multiplied by for all that quantizers learn; 1 where absent. */
+  readonly scaleLearningRate?: number;
+  /** Images [N, C, H, W], normalised as those of training: what is learned of inputs takes its first values from them. */
+  readonly calibration?: HostTensor;
   /** The values of a weight now; its initial ones where absent. */
   readonly read?: (variable: Variable) => Promise<HostTensor>;
   /** Told what may go wrong: a layer whose codes are all 0, a network in which nothing was quantized. */
@@ -63,7 +70,12 @@ function deviationOf({ data }: HostTensor): number {
   return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
 }
 
-const initialOf = async ({ dtype, shape, initial }: Variable): Promise<HostTensor> => ({ dtype, shape, data: initial });
+/** The values that a variable begins with. */
+export const initialOf = async ({ dtype, shape, initial }: Variable): Promise<HostTensor> => ({
+  dtype,
+  shape,
+  data: initial,
+});
 
 /**
  * Decides for every layer of a model which quantizer its weight and its input go through, as plain JSON.
@@ -77,6 +89,13 @@ export async function planQuantization(model: Model, options: QuantizationOption
   const bits = parsePrecision(options.precision);
   if (gain !== "auto" && !(Number.isFinite(gain) && gain > 0)) {
     throw new ConfigurationError(`gain ${gain} is no scale`, { where: "gain", want: '"auto" or a number above 0' });
+  }
+  const { scaleLearningRate } = options;
+  if (scaleLearningRate !== undefined && !(Number.isFinite(scaleLearningRate) && scaleLearningRate > 0)) {
+    throw new ConfigurationError(`scaleLearningRate ${scaleLearningRate} is no factor`, {
+      where: "scaleLearningRate",
+      want: "a number above 0",
+    });
   }
   const output = model.forward(input("images", [1, ...model.inputShape]), { training: false });
   const layers: LayerQuantization[] = [];
@@ -94,7 +113,13 @@ export async function planQuantization(model: Model, options: QuantizationOption
   if (layers.length === 0 && (bits.weightBits < 32 || bits.inputBits < 32)) {
     warn(`nothing was quantized: ${model.name} has no layer between its first and its last`);
   }
-  return { scheme: scheme.name, schemeVersion: scheme.version, precision: options.precision, layers };
+  return {
+    scheme: scheme.name,
+    schemeVersion: scheme.version,
+    precision: options.precision,
+    ...(scaleLearningRate !== undefined && { scaleLearningRate }),
+    layers,
+  };
 }
 
 const describe = ({ quantizer, options }: { quantizer: Quantizer; options: unknown }): ChosenQuantizer => ({
@@ -129,42 +154,15 @@ async function warnOfDeadLayer(
 ): Promise<void> {
   const engine = await createEngine({ backend: "js" });
   const weights = await read(layer.weight);
-  const { codes } = await engine.compile(({ w }) => ({ codes: weightCodes(quantizer, w, options, gain).codes }))({
-    w: weights,
-  });
+  const first = Object.entries(firstLearned(quantizer, options, weights));
+  const learned = Object.fromEntries(first.map(([name, value]) => [name, constantOf(value)]));
+  const [codes] = await engine.evaluate([
+    weightCodes({ quantizer, options, gain, learned }, constantOf(weights)).codes,
+  ]);
   await engine.close();
   if (codes.data.length > 0 && codes.data.every((code) => code === 0)) {
     warn(
       `all weights of layer "${layer.name}" fall on code 0: it passes nothing on and gets no gradient; a smaller gain would wake it`,
     );
   }
-}
-
-/** Levels of a weight, its codes and the scale that joins them: level = scale · code, scale as a number or a tensor. */
-export function weightCodes(quantizer: Quantizer, w: Tensor, options: unknown, gain: number) {
-  const scaled = gain === 1 ? w : divide(w, gain);
-  const scale = scaleOf(quantizer, scaled, options);
-  const levels = quantizer.fakeQuantize(scaled, options, scale.tensor, scale.held);
-  return { levels, codes: quantizer.toCodes(levels, options, scale.tensor, scale.held), scale };
-}
-
-export interface ScaleValue {
-  /** Set where the scale is a constant of the grid. */
-  readonly constant?: number;
-  /** Set where it is worked out of the values. */
-  readonly tensor?: Tensor;
-  /** What else the quantizer goes by. */
-  readonly held: Held;
-}
-
-/** The scale that a quantizer uses for these values, and what it holds beside it. */
-export function scaleOf(quantizer: Quantizer, values: Tensor, options: unknown): ScaleValue {
-  const scale = quantizer.scale(options);
-  const held = quantizer.statistics?.(values, options) ?? {};
-  if (scale.kind === "constant") return { constant: scale.value, held };
-  if (scale.kind === "statistic") return { tensor: scale.compute(values, options, held), held };
-  throw new ConfigurationError(`${quantizer.name} has a learned scale, which prepare can't train yet`, {
-    where: `quantizer "${quantizer.name}"`,
-    want: "a scale that is constant or a statistic",
-  });
 }

@@ -48,7 +48,17 @@ describe("createRegistry", () => {
   it("lists what it has, with slots and bits as its schemes use them", () => {
     const mine = { package: "lowbit-quantizer-mine", quantizers: [renamed("mine")], schemes: [] };
     const { schemes, quantizers } = createRegistry(builtIns, mine).list();
-    expect(schemes.map(({ name }) => name)).toEqual(["uniform", "twn", "bwn", "xnor", "dorefa"]);
+    expect(schemes.map(({ name }) => name)).toEqual([
+      "uniform",
+      "twn",
+      "bwn",
+      "xnor",
+      "dorefa",
+      "ttq",
+      "pact",
+      "lsq",
+      "lsq-plus",
+    ]);
     expect(schemes[0]).toEqual({
       name: "uniform",
       version: 1,
@@ -65,6 +75,10 @@ describe("createRegistry", () => {
       ["binary-weight", ["weight"], [1]],
       ["binary-activation", ["input"], [1]],
       ["dorefa-weight", ["weight"], [1, 2, 3, 4, 5, 6, 7, 8]],
+      ["lsq", ["weight", "input"], [1, 2, 3, 4, 5, 6, 7, 8]],
+      ["lsq-plus", ["input"], [1, 2, 3, 4, 5, 6, 7, 8]],
+      ["pact", ["input"], [1, 2, 3, 4, 5, 6, 7, 8]],
+      ["ttq", ["weight"], [2]],
       ["mine", [], []],
     ]);
     expect(quantizers.at(-1)).toMatchObject({ version: 1, package: "lowbit-quantizer-mine" });

@@ -21,6 +21,7 @@ export function addTrainVerb(program: Command): void {
     .option("--learning-rate <rate>", "of the first step; 0.1 where absent", numberValue)
     .option("--momentum <factor>", "of sgd; 0.9 where absent", numberValue)
     .option("--weight-decay <factor>", "of weights, not of batch norm; 1e-4 where absent", numberValue)
+    .option("--scale-learning-rate <factor>", "multiplies it for what quantizers learn; 1 where absent", numberValue)
     .addOption(choiceOption("--schedule <name>", "cosine where absent", ["cosine", "step", "constant"]))
     .option("--augment <changes>", "crop:PIXELS and flip, joined by a comma; none where absent")
     .option("--limit <images>", "train and test on the first so many images only: for a quick try", numberValue)

@@ -11,12 +11,21 @@ export interface InitialValue {
   readonly data: HostArray | (() => HostArray);
 }
 
+/** How an optimiser treats a parameter that does not learn as the rest do: a learned scale. */
+export interface ParameterGroup {
+  /** Whether it decays with the weights. */
+  readonly decays: boolean;
+  /** What its learning rate is multiplied by. */
+  readonly learningRateFactor: number;
+}
+
 export interface VariableOptions {
   /** Unique within a model: "stage1.block0.conv1.weight". Stored in checkpoints. */
   readonly name: string;
   readonly initial: InitialValue;
   /** Parameters are trained; state (running statistics, momenta, counters) is not. */
   readonly trainable?: boolean;
+  readonly group?: ParameterGroup;
 }
 
 /**
@@ -29,11 +38,12 @@ export class Variable {
   readonly shape: Shape;
   readonly dtype: Dtype;
   readonly trainable: boolean;
+  readonly group: ParameterGroup | undefined;
   private values: InitialValue["data"];
   /** The node that reads this variable; the same for all readers. */
   readonly tensor: Tensor;
 
-  constructor({ name, initial, trainable = false }: VariableOptions) {
+  constructor({ name, initial, trainable = false, group }: VariableOptions) {
     const { dtype, shape, data } = initial;
     if (typeof data === "function") checkShape(`variable "${name}"`, shape);
     else checkHostTensor(`variable "${name}"`, { dtype, shape, data });
@@ -41,6 +51,7 @@ export class Variable {
     this.shape = shape;
     this.dtype = dtype;
     this.trainable = trainable;
+    this.group = group;
     this.values = data;
     this.tensor = new Tensor(variableSource, [], { variable: this }, shape, dtype, "");
   }
@@ -56,8 +67,13 @@ export class Variable {
 }
 
 /** A trainable f32 variable. */
-export function parameter(name: string, shape: Shape, data: Float32Array | (() => Float32Array)): Variable {
-  return new Variable({ name, initial: { dtype: "f32", shape, data }, trainable: true });
+export function parameter(
+  name: string,
+  shape: Shape,
+  data: Float32Array | (() => Float32Array),
+  group?: ParameterGroup,
+): Variable {
+  return new Variable({ name, initial: { dtype: "f32", shape, data }, trainable: true, group });
 }
 
 /** State that a step may assign but no gradient reaches. */

@@ -11,7 +11,7 @@ import {
   type Tensor,
   type Variable,
 } from "@lowbit/core-tensor";
-import { decays, forEachParameter, movingAverage, type Optimiser, zerosLike } from "./optimiser.js";
+import { decays, forEachParameter, movingAverage, type Optimiser, rateOf, zerosLike } from "./optimiser.js";
 
 export interface AdamOptions {
   /** How much the averages of gradient and squared gradient keep; [0.9, 0.999] where absent. */
@@ -63,6 +63,7 @@ function adamWith({ name, isDecoupled }: Decay, options: AdamOptions, defaultDec
           const [seen1, seen2] = [advance(firstSeen, beta1), advance(secondSeen, beta2)];
           forEachParameter(parameters, (parameter, i) => {
             const decay = weightDecay > 0 && decays(parameter);
+            const rate = rateOf(parameter, learningRate);
             const gradient = decay && !isDecoupled ? add(gradients[i], multiply(parameter, weightDecay)) : gradients[i];
             const first = movingAverage(firsts[i].tensor, gradient, beta1);
             const second = movingAverage(seconds[i].tensor, square(gradient), beta2);
@@ -70,10 +71,8 @@ function adamWith({ name, isDecoupled }: Decay, options: AdamOptions, defaultDec
             assign(seconds[i], second);
             const direction = divide(divide(first, seen1), add(sqrt(divide(second, seen2)), epsilon));
             const kept =
-              decay && isDecoupled
-                ? multiply(parameter, subtract(1, multiply(learningRate, weightDecay)))
-                : parameter.tensor;
-            assign(parameter, subtract(kept, multiply(direction, learningRate)));
+              decay && isDecoupled ? multiply(parameter, subtract(1, multiply(rate, weightDecay))) : parameter.tensor;
+            assign(parameter, subtract(kept, multiply(direction, rate)));
           });
         },
       };

@@ -22,8 +22,14 @@ export function zerosLike(parameter: Variable, part: string): Variable {
   return stateVariable(`${name}.${part}`, { dtype, shape, data: () => new Float32Array(elementsOf(shape)) });
 }
 
-/** Biases, batch norm's γ and β, learned scales: numbers for which "small" is not "simple". They do not decay. */
-export const decays = (parameter: Variable): boolean => parameter.shape.length >= 2;
+/** Biases, batch norm's γ and β: numbers for which "small" is not "simple". They do not decay, nor does what says so itself. */
+export const decays = ({ group, shape }: Variable): boolean => group?.decays ?? shape.length >= 2;
+
+/** The learning rate of one parameter: that of all, times the factor of its group. */
+export function rateOf({ group }: Variable, learningRate: Tensor): Tensor {
+  const factor = group?.learningRateFactor ?? 1;
+  return factor === 1 ? learningRate : multiply(learningRate, factor);
+}
 
 /** from · keep + to · (1 − keep), both factors rounded on their own: an exponential moving average. */
 export function movingAverage(from: Tensor, to: Tensor | number, keep: number): Tensor {

@@ -1,5 +1,5 @@
 import { ArgumentError, add, assign, multiply, subtract } from "@lowbit/core-tensor";
-import { decays, forEachParameter, type Optimiser, zerosLike } from "./optimiser.js";
+import { decays, forEachParameter, type Optimiser, rateOf, zerosLike } from "./optimiser.js";
 
 export interface SgdOptions {
   /** How much of the last direction is kept; 0 where absent. */
@@ -41,7 +41,7 @@ export function sgd({ momentum = 0, nesterov = false, weightDecay = 0 }: SgdOpti
               assign(velocities[i], velocity);
               direction = nesterov ? add(gradient, multiply(velocity, momentum)) : velocity;
             }
-            assign(parameter, subtract(parameter, multiply(direction, learningRate)));
+            assign(parameter, subtract(parameter, multiply(direction, rateOf(parameter, learningRate))));
           });
         },
       };

@@ -4,7 +4,15 @@ import { binaryWeight } from "./binary-weight.js";
 import { bwn } from "./bwn-scheme.js";
 import { dorefa } from "./dorefa-scheme.js";
 import { dorefaWeight } from "./dorefa-weight.js";
+import { lsq } from "./lsq.js";
+import { lsqPlus } from "./lsq-plus.js";
+import { lsqPlusScheme } from "./lsq-plus-scheme.js";
+import { lsqScheme } from "./lsq-scheme.js";
+import { pact } from "./pact.js";
+import { pactScheme } from "./pact-scheme.js";
 import { ternaryWeight } from "./ternary-weight.js";
+import { ttq } from "./ttq.js";
+import { ttqScheme } from "./ttq-scheme.js";
 import { twn } from "./twn-scheme.js";
 import { uniform } from "./uniform-scheme.js";
 import { uniformSymmetric } from "./uniform-symmetric.js";
@@ -14,6 +22,17 @@ import { xnor } from "./xnor-scheme.js";
 /** The quantizers and schemes of this package, for `createRegistry`. */
 export const builtIns: QuantizerPlugin = {
   package: "@lowbit/quant",
-  quantizers: [uniformSymmetric, uniformUnsigned, ternaryWeight, binaryWeight, binaryActivation, dorefaWeight],
-  schemes: [uniform, twn, bwn, xnor, dorefa],
+  quantizers: [
+    uniformSymmetric,
+    uniformUnsigned,
+    ternaryWeight,
+    binaryWeight,
+    binaryActivation,
+    dorefaWeight,
+    lsq,
+    lsqPlus,
+    pact,
+    ttq,
+  ],
+  schemes: [uniform, twn, bwn, xnor, dorefa, ttqScheme, pactScheme, lsqScheme, lsqPlusScheme],
 };

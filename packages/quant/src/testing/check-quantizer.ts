@@ -1,4 +1,4 @@
-import type { Engine, HostTensor } from "@lowbit/core-tensor";
+import { add, type Engine, type HostTensor, multiply } from "@lowbit/core-tensor";
 import { type Granularity, parseOptions, type Quantizer } from "../define-quantizer.js";
 import {
   type HeldValues,
@@ -102,8 +102,8 @@ async function observeCase<Options>(
   const sample = inOneChannel(quantizer, options, sampleOf(quantizer.granularity(options)));
   const held = await holdFor(engine, quantizer, options, sample);
   const scale = declared.kind === "constant" ? declared.value : (held.scale?.data[0] as number);
-  const statistics = Object.fromEntries(Object.entries(held.statistics).map(([name, { data }]) => [name, data[0]]));
-  const gradient = quantizer.gradient?.(options, scale, statistics);
+  const numbers = Object.fromEntries(Object.entries(held.held).map(([name, { data }]) => [name, data[0]]));
+  const gradient = quantizer.gradient?.(options, scale, numbers);
   const observe = (values: ArrayLike<number>) =>
     observeQuantizer(engine, quantizer, options, inOneChannel(quantizer, options, values), held);
   const every = listCodes(codes);
@@ -111,9 +111,9 @@ async function observeCase<Options>(
   return {
     codes,
     mostLevels: Number.isInteger(bits) ? 2 ** (bits as number) : every.length,
-    scale,
     isStatic: declared.kind === "constant",
     gradient,
+    hasTerms: quantizer.terms !== undefined,
     probes: await observe(probeValues(codes, scale, gradient?.edges ?? [])),
     everyCode: await throughLevels(engine, quantizer, options, every, held),
   };
@@ -130,10 +130,20 @@ async function throughLevels<Options>(
   const run = engine.compile((inputs) => {
     const { scale, held } = heldTensors(holding);
     const levels = quantizer.fromCodes(inputs.codes, options, scale, held);
-    return { levels, back: quantizer.toCodes(levels, options, scale, held) };
+    const terms = quantizer.terms?.(inputs.codes, options, scale, held);
+    const scaled = terms?.map((term) => multiply(term.codes, term.scale)) ?? [
+      multiply(inputs.codes, scale ?? (quantizer.scale(options) as { value: number }).value),
+    ];
+    const together = scaled.reduce((sum, each) => add(sum, each));
+    return { levels, together, back: quantizer.toCodes(levels, options, scale, held) };
   });
-  const { levels, back } = await run({ codes: inOneChannel(quantizer, options, codes) });
-  return { codes, levels: levels.data as Float32Array, back: back.data as Float32Array };
+  const { levels, together, back } = await run({ codes: inOneChannel(quantizer, options, codes) });
+  return {
+    codes,
+    levels: levels.data as Float32Array,
+    back: back.data as Float32Array,
+    together: together.data as Float32Array,
+  };
 }
 
 /** One group's worth of sample values, or 64 of them. */

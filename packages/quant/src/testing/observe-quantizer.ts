@@ -10,6 +10,7 @@ import {
   type Tensor,
 } from "@lowbit/core-tensor";
 import type { Held, Quantizer } from "../define-quantizer.js";
+import { firstLearned } from "../learned-values.js";
 
 /** What a quantizer made of some values of one channel, under one scale. */
 export interface Observation {
@@ -54,10 +55,10 @@ export function inOneChannel<Options>(
 /** What a scale is worked out of, where nobody says: 64 normal values. */
 export const sampleValues = (): Float32Array => normal(64, createStream(0, "lowbit/testing/sample"));
 
-/** What a quantizer works out of some values and then holds: its scale, unless that is constant, and its statistics by name. */
+/** What a quantizer makes of some values and then holds: its scale, unless that is constant, and by name its statistics and what it learns. */
 export interface HeldValues {
   readonly scale?: HostTensor;
-  readonly statistics: Readonly<Record<string, HostTensor>>;
+  readonly held: Readonly<Record<string, HostTensor>>;
 }
 
 /** What a quantizer would hold for these values. */
@@ -70,21 +71,23 @@ export async function holdFor<Options>(
   const scale = quantizer.scale(options);
   const compute = (x: Tensor, held: Held): Tensor[] => {
     if (scale.kind === "constant") return [];
-    return [scale.kind === "statistic" ? scale.compute(x, options, held) : scale.initial(x, options)];
+    return [scale.kind === "statistic" ? scale.compute(x, options, held) : scale.compute(held)];
   };
   const x = constantOf(values);
-  const held = quantizer.statistics?.(x, options) ?? {};
+  const first = Object.entries(firstLearned(quantizer, options, values));
+  const learned = Object.fromEntries(first.map(([name, value]) => [name, constantOf(value)]));
+  const held = { ...quantizer.statistics?.(x, options), ...learned };
   const names = Object.keys(held);
   const results = await engine.evaluate([...names.map((name) => held[name]), ...compute(x, held)]);
   return {
     scale: results.at(names.length),
-    statistics: Object.fromEntries(names.map((name, i) => [name, results[i]])),
+    held: Object.fromEntries(names.map((name, i) => [name, results[i]])),
   };
 }
 
 /** Held values as constants of a graph. */
-export function heldTensors({ scale, statistics }: HeldValues): { scale?: Tensor; held: Held } {
-  const held = Object.fromEntries(Object.entries(statistics).map(([name, value]) => [name, constantOf(value)]));
+export function heldTensors({ scale, held: values }: HeldValues): { scale?: Tensor; held: Held } {
+  const held = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, constantOf(value)]));
   return { scale: scale && constantOf(scale), held };
 }
 

@@ -7,13 +7,20 @@ export interface QuantizerCase {
   readonly codes: CodeRange;
   /** The most levels that k bits can tell apart; k from the options where they have `bits`, else from the codes. */
   readonly mostLevels: number;
-  readonly scale: number;
   /** Whether the scale is a constant: then edges are where they are, to the last bit. */
   readonly isStatic: boolean;
   readonly gradient: DeclaredGradient | undefined;
+  /** Whether levels are sums of terms and not scale · code. */
+  readonly hasTerms: boolean;
   /** Over the probes, and over the levels of all codes. */
   readonly probes: Observation;
-  readonly everyCode: { readonly codes: readonly number[]; readonly levels: Float32Array; readonly back: Float32Array };
+  readonly everyCode: {
+    readonly codes: readonly number[];
+    readonly levels: Float32Array;
+    readonly back: Float32Array;
+    /** Scale times code; the sum of its terms where a level has some. */
+    readonly together: Float32Array;
+  };
 }
 
 /** What is wrong, in one line; undefined where the rule holds. */
@@ -73,8 +80,9 @@ export const quantizerRules = {
     return count <= mostLevels ? undefined : `${count} levels, and at most ${mostLevels} allowed`;
   },
 
-  "takes 0 where its codes say": ({ codes, probes: { values, levels, codes: made } }) => {
+  "takes 0 where its codes say": ({ codes, hasTerms, probes: { values, levels, codes: made } }) => {
     const i = values.indexOf(0);
+    if (hasTerms) return undefined; // an offset, or other terms, put 0 where they like
     const declared = listCodes(codes).includes(0) ? 0 : 1; // sign(0) = +1: codes without a 0 take it for positive
     if (made[i] === declared && (declared !== 0 || levels[i] === 0)) return undefined;
     return `q(0) = ${levels[i]}, code ${made[i]}; its codes from ${codes.min} to ${codes.max} declare code ${declared}`;
@@ -121,12 +129,14 @@ export const quantizerRules = {
       (i) => `code ${everyCode.codes[i]} means ${everyCode.levels[i]}, whose code is ${everyCode.back[i]}`,
     ),
 
-  "has levels of scale times code": ({ scale, everyCode: { codes, levels } }) =>
-    firstFailure(
+  "has levels of scale times code": ({ everyCode: { codes, levels, together } }) => {
+    const largest = levels.reduce((most, level) => Math.max(most, Math.abs(level)), 0);
+    return firstFailure(
       codes.length,
-      (i) => Math.abs(levels[i] - scale * codes[i]) <= 2 ** -22 * Math.abs(levels[i]),
-      (i) => `code ${codes[i]} means ${levels[i]}, scale · code is ${scale * codes[i]}`,
-    ),
+      (i) => Math.abs(levels[i] - together[i]) <= 2 ** -22 * largest,
+      (i) => `code ${codes[i]} means ${levels[i]}, scale · code, or the sum of its terms, is ${together[i]}`,
+    );
+  },
 
   "packs and unpacks its codes": ({ codes: range, probes: { codes } }) => {
     const format = codeFormat(range.kind, range.min, range.max);

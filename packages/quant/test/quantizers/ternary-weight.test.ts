@@ -83,7 +83,7 @@ describe("ternary-weight", () => {
 
   it("passes the gradient straight through, everywhere", async () => {
     for (const w of [-30, -0.51, -0.5, -0.49, 0, 0.2, 0.5, 30]) {
-      expect(await gradientAt(ternaryWeight, {}, w, { scale: 0.8, statistics: { threshold: 0.5 } })).toBe(1);
+      expect(await gradientAt(ternaryWeight, {}, w, { scale: 0.8, held: { threshold: 0.5 } })).toBe(1);
     }
     const { dx } = await quantizeTensor(ternaryWeight, {}, tensor([2, 2], [1, -2, 3, 0]), [0.5, -1, 2, 4]);
     expect(dx).toEqual([0.5, -1, 2, 4]);

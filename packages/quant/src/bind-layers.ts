@@ -1,0 +1,131 @@
+import { ConfigurationError, input, matmul, parameter, type Shape, type Variable } from "@lowbit/core-tensor";
+import type { Model } from "@lowbit/nn";
+import { findLayers, type WeightedLayer } from "./find-layers.js";
+import type { BoundQuantizer, BoundWeight } from "./grid.js";
+import { learnedShape } from "./learned-values.js";
+import type { ChosenQuantizer, Quantization } from "./quantization.js";
+import type { Registry } from "./registry.js";
+
+/** A layer's quantizers, found and checked; a slot that is absent stays fp32. */
+export interface BoundLayer {
+  readonly weight?: BoundWeight;
+  readonly input?: BoundQuantizer;
+}
+
+export interface BoundLayers {
+  readonly layers: ReadonlyMap<string, BoundLayer>;
+  /** What they learn: "stage1.block0.conv1.input.step". */
+  readonly variables: readonly Variable[];
+}
+
+/**
+ * Finds the quantizers of a stored quantization and makes the variables that they learn.
+ *
+ * @param initial  the first values of those variables, by name; 1 where absent, for a checkpoint to overwrite
+ * @throws {ConfigurationError} naming the layer: the model lacks it, the registry lacks its quantizer or has another version,
+ *         or no integer kernel could do what is asked for
+ */
+export function bindLayers(
+  model: Model,
+  { layers, scaleLearningRate = 1 }: Quantization,
+  registry: Registry,
+  initial: ReadonlyMap<string, Float32Array> = new Map(),
+): BoundLayers {
+  const output = model.forward(input("images", [1, ...model.inputShape]), { training: false });
+  const known = new Map(findLayers(output).map((layer) => [layer.name, layer]));
+  const variables: Variable[] = [];
+  const learn = (slot: string, { quantizer, options }: Omit<BoundQuantizer, "learned">, shape: Shape) => {
+    const entries = Object.entries(quantizer.learned?.(options) ?? {}).map(([part, { decays = false }]) => {
+      const own = learnedShape(quantizer.granularity(options), shape);
+      const name = `${slot}.${part}`;
+      const ones = () => new Float32Array(own.reduce((product, size) => product * size, 1)).fill(1);
+      const group = { decays, learningRateFactor: scaleLearningRate };
+      const variable = parameter(name, own, initial.get(name) ?? ones, group);
+      variables.push(variable);
+      return [part, variable.tensor] as const;
+    });
+    return Object.fromEntries(entries);
+  };
+  const bound = layers.map(({ layer: name, weight, input: edge }) => {
+    const layer = known.get(name);
+    if (!layer) {
+      const want = [...known.keys()].join(", ");
+      throw new ConfigurationError(`${model.name} has no layer "${name}"`, { where: "quantization.layers", want });
+    }
+    checkProduct(layer);
+    const found = {
+      weight: weight && findQuantizer(name, weight, registry),
+      edge: edge && findQuantizer(name, edge, registry),
+    };
+    if (found.weight) checkWeight(layer, found.weight);
+    if (found.edge) checkInput(layer, found.edge);
+    const own: BoundLayer = {
+      ...(weight &&
+        found.weight && {
+          weight: {
+            ...found.weight,
+            gain: weight.gain,
+            learned: learn(`${name}.weight`, found.weight, layer.weight.shape),
+          },
+        }),
+      ...(found.edge && {
+        input: { ...found.edge, learned: learn(`${name}.input`, found.edge, layer.node.inputs[0].shape) },
+      }),
+    };
+    return [name, own] as const;
+  });
+  return { layers: new Map(bound), variables };
+}
+
+function findQuantizer(
+  layer: string,
+  { quantizer: name, version, options }: ChosenQuantizer,
+  registry: Registry,
+): Omit<BoundQuantizer, "learned"> {
+  const quantizer = registry.quantizer(name);
+  if (quantizer.version !== version) {
+    throw new ConfigurationError(`layer "${layer}" was quantized by ${name} version ${version}`, {
+      layer,
+      want: `version ${version}`,
+      got: quantizer.version,
+      hint: `install the package that has ${name} version ${version}`,
+    });
+  }
+  return { quantizer, options };
+}
+
+function checkProduct({ name, node }: WeightedLayer): void {
+  if (node.op !== matmul.declaration || (!node.attributes.transposeA && node.attributes.transposeB)) return;
+  throw new ConfigurationError("only matmul(x [N, K], weight [M, K], { transposeB: true }) can be quantized", {
+    layer: name,
+  });
+}
+
+/** A scale joins the sum of an output channel afterwards, so nothing finer than that channel can have one, but for groups. */
+function checkWeight({ name, node }: WeightedLayer, { quantizer, options }: Omit<BoundQuantizer, "learned">): void {
+  const granularity = quantizer.granularity(options);
+  if (granularity.kind === "per-channel" && granularity.axis !== 0) {
+    throw new ConfigurationError(`the weight of layer "${name}" can't have a scale along axis ${granularity.axis}`, {
+      layer: name,
+      want: "axis 0, that of its output channels",
+      got: granularity.axis,
+    });
+  }
+  if (granularity.kind === "per-group" && (node.attributes.groups ?? 1) !== 1) {
+    throw new ConfigurationError(`the weight of layer "${name}" can't have a scale for each group of inputs`, {
+      layer: name,
+      want: "a layer whose outputs read all of its inputs; this one is a convolution in groups",
+      got: node.attributes.groups,
+    });
+  }
+}
+
+function checkInput({ name }: WeightedLayer, { quantizer, options }: Omit<BoundQuantizer, "learned">): void {
+  const { kind } = quantizer.granularity(options);
+  if (kind === "per-tensor") return;
+  throw new ConfigurationError(`the input of layer "${name}" can't have more than one scale`, {
+    layer: name,
+    want: `${quantizer.name} per tensor: a sum runs over all input channels`,
+    got: kind,
+  });
+}

@@ -1,0 +1,106 @@
+import {
+  ConfigurationError,
+  createEngine,
+  type HostTensor,
+  rewrite,
+  type Tensor,
+  type Variable,
+} from "@lowbit/core-tensor";
+import type { Model } from "@lowbit/nn";
+import type { BoundLayer } from "./bind-layers.js";
+import { weightOf } from "./find-layers.js";
+import type { BoundQuantizer } from "./grid.js";
+import { firstLearned } from "./learned-values.js";
+import { quantizeEdge } from "./quantize-edge.js";
+
+export interface FirstValues {
+  /** The values of a weight now. */
+  readonly read: (variable: Variable) => Promise<HostTensor>;
+  /** Images [N, C, H, W], normalised as those of training. */
+  readonly calibration?: HostTensor;
+}
+
+/**
+ * The values that reach the quantized inputs of some layers while the network itself still computes in fp32, in training
+ * mode: batch norm goes by these very images.
+ */
+export async function observeInputs(
+  model: Model,
+  inputs: ReadonlyMap<string, BoundQuantizer>,
+  { read, calibration }: FirstValues & { readonly calibration: HostTensor },
+): Promise<Map<string, HostTensor>> {
+  const engine = await createEngine({ threads: 1 });
+  try {
+    for (const variable of model.variables) await engine.write(variable, await read(variable));
+    const places: string[] = [];
+    const run = engine.compile(({ images }) => {
+      const edges: Tensor[] = [];
+      rewrite([model.forward(images, { training: true })], (node, [edge]) => {
+        const bound = weightOf(node) && inputs.get(node.layer);
+        if (!bound) return undefined;
+        quantizeEdge(edge, bound, (values) => {
+          edges.push(values);
+          places.push(node.layer);
+          return values;
+        });
+        return undefined;
+      });
+      return Object.fromEntries(edges.map((edge, i) => [String(i), edge]));
+    });
+    const results = await run({ images: calibration });
+    const observed = new Map<string, HostTensor>();
+    places.forEach((layer, i) => {
+      const [before, now] = [observed.get(layer), results[String(i)]];
+      observed.set(layer, before ? joined(before, now) : now);
+    });
+    return observed;
+  } finally {
+    await engine.close();
+  }
+}
+
+/** Values of two branches that a concat joins, in a row. */
+function joined(a: HostTensor, b: HostTensor): HostTensor {
+  const data = Float32Array.from([...(a.data as Float32Array), ...(b.data as Float32Array)]);
+  return { dtype: "f32", shape: [data.length], data };
+}
+
+const learns = ({ quantizer, options }: BoundQuantizer): boolean =>
+  Object.keys(quantizer.learned?.(options) ?? {}).length > 0;
+
+/**
+ * Where the learned numbers of all layers start from: of the weights as they are, and of the inputs that calibration images
+ * make.
+ *
+ * @returns by the name of the variable
+ * @throws {ConfigurationError} when an input is learned and there are no images
+ */
+export async function initialiseLearned(
+  model: Model,
+  layers: ReadonlyMap<string, BoundLayer>,
+  weights: ReadonlyMap<string, Variable>,
+  { read, calibration }: FirstValues,
+): Promise<Map<string, Float32Array>> {
+  const initial = new Map<string, Float32Array>();
+  const note = (slot: string, { quantizer, options }: BoundQuantizer, values: HostTensor) => {
+    for (const [name, { data }] of Object.entries(firstLearned(quantizer, options, values))) {
+      initial.set(`${slot}.${name}`, data as Float32Array);
+    }
+  };
+  const inputs = new Map<string, BoundQuantizer>();
+  for (const [name, { weight, input }] of layers) {
+    if (weight && learns(weight)) note(`${name}.weight`, weight, await read(weights.get(name) as Variable));
+    if (input && learns(input)) inputs.set(name, input);
+  }
+  if (inputs.size === 0) return initial;
+  if (!calibration) {
+    const [[layer, { quantizer }]] = inputs;
+    throw new ConfigurationError(`the input of layer "${layer}" needs images to begin with`, {
+      layer,
+      want: `calibration: a batch of normalised images, from which ${quantizer.name} takes its first values`,
+    });
+  }
+  const observed = await observeInputs(model, inputs, { read, calibration });
+  for (const [name, values] of observed) note(`${name}.input`, inputs.get(name) as BoundQuantizer, values);
+  return initial;
+}

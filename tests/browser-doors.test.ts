@@ -36,6 +36,7 @@ describe("doors for browsers", () => {
     "@lowbit/nn",
     "@lowbit/data",
     "@lowbit/quant",
+    "@lowbit/report",
     "@lowbit/rnn",
     "@lowbit/sweep",
     "@lowbit/wrpn",

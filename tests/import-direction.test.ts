@@ -6,12 +6,24 @@ import { listPackages, listSources } from "./workspace.js";
 const mayImport = new Map<string, readonly string[]>([
   ["@lowbit/core-tensor", []],
   ["@lowbit/nn", ["@lowbit/core-tensor"]],
+  ["@lowbit/report", []],
   ["@lowbit/data", ["@lowbit/core-tensor"]],
   ["@lowbit/quant", ["@lowbit/core-tensor", "@lowbit/nn"]],
   ["@lowbit/rnn", ["@lowbit/core-tensor"]],
   ["@lowbit/wrpn", ["@lowbit/core-tensor", "@lowbit/nn", "@lowbit/quant"]],
-  ["@lowbit/sweep", ["@lowbit/core-tensor"]],
-  ["lowbit", ["@lowbit/core-tensor", "@lowbit/data", "@lowbit/nn", "@lowbit/quant", "@lowbit/sweep", "@lowbit/wrpn"]],
+  ["@lowbit/sweep", ["@lowbit/core-tensor", "@lowbit/report"]],
+  [
+    "lowbit",
+    [
+      "@lowbit/core-tensor",
+      "@lowbit/data",
+      "@lowbit/nn",
+      "@lowbit/quant",
+      "@lowbit/report",
+      "@lowbit/sweep",
+      "@lowbit/wrpn",
+    ],
+  ],
   [
     "@lowbit/bench",
     ["@lowbit/core-tensor", "@lowbit/data", "@lowbit/nn", "@lowbit/quant", "@lowbit/rnn", "@lowbit/wrpn", "lowbit"],

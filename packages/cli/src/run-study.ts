@@ -5,7 +5,9 @@ import type { Registry } from "@lowbit/quant";
 import {
   type Provenance,
   readStudyState,
+  reportStudy,
   runStudy,
+  type Study,
   type StudyState,
   type Trial,
   type TrialResult,
@@ -21,12 +23,14 @@ import { findStudy } from "./studies.js";
 import { type Column, formatTable } from "./table.js";
 import { prepareExperiment, trainNetwork } from "./train-network.js";
 import { trainingReporter } from "./training-reporter.js";
+import { checkReportFile, writeReport } from "./write-report.js";
 
 export interface StudyOptions {
   readonly out?: string;
   readonly dataFolder?: string;
   readonly only: readonly string[];
   readonly list: boolean;
+  readonly report?: string;
   readonly backend: string;
   readonly threads?: number;
   readonly build?: string;
@@ -36,8 +40,19 @@ export interface StudyOptions {
 /** `lowbit study NAME`: runs the trials that have no result yet. Ctrl-C saves; the same command goes on. */
 export async function runStudyVerb(name: string, options: StudyOptions): Promise<StudyState> {
   const study = findStudy(name);
-  const { out = joinPath("studies", study.name), only, list } = options;
+  const { report } = options;
   const storage = openStorage();
+  if (report !== undefined) checkReportFile(report);
+  const state = await runOrRead(study, storage, options);
+  if (report !== undefined) {
+    const written = await writeReport(storage, report, reportStudy(study, state));
+    note(`wrote ${written.join(", ")}`);
+  }
+  return state;
+}
+
+async function runOrRead(study: Study, storage: Storage, options: StudyOptions): Promise<StudyState> {
+  const { out = joinPath("studies", study.name), only, list } = options;
   if ((await storage.status(out))?.kind === "file")
     throw new ArgumentError(`${JSON.stringify(out)} is a file`, { where: "--out", want: "a folder, or a new name" });
   if (list) return readStudyState(study, storage, out);

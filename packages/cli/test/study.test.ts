@@ -50,6 +50,24 @@ describe("lowbit study", () => {
     expect(existsSync(out)).toBe(false);
   });
 
+  it("writes a report of what there is, as Markdown with charts beside it and as one page", async () => {
+    const out = join(work, "interrupted");
+    const list = ["study", "wrpn", "--out", out, "--list", "--json", "--report"];
+    const [{ key, result }] = (await runJson([...list, join(work, "results.md")])).trials;
+    const markdown = readFileSync(join(work, "results.md"), "utf8");
+    const [, line] = markdown.match(new RegExp(`(\\| ${key} \\|[^\n]*)`)) ?? [];
+    expect(line).toContain(` ${result.accuracy.toFixed(2)} `);
+    const charts = [...markdown.matchAll(/\]\((results\/[a-z]+\.svg)\)/g)].map(([, path]) => path);
+    expect(charts).toEqual(["results/width.svg", "results/grid.svg"]);
+    for (const chart of charts) expect(readFileSync(join(work, chart), "utf8")).toMatch(/^<svg[\s\S]*<\/svg>\n$/);
+
+    await runJson([...list, join(work, "results.html")]);
+    expect(readFileSync(join(work, "results.html"), "utf8")).toContain(result.accuracy.toFixed(2));
+    const { code, stderr } = await runLowbit([...list, join(work, "results.pdf")]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/\.md .*\.html/);
+  });
+
   it.each([
     ["a study that there is not", ["study", "wrpm"], /did you mean wrpn/],
     ["trials that there are not", ["study", "wrpn", "--out", join(work, "none"), "--only", "9x"], /no trial like 9x/],

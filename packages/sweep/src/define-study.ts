@@ -1,5 +1,6 @@
 import { ConfigurationError } from "@lowbit/core-tensor";
 import { checkEntryName, type JsonObject } from "@lowbit/core-tensor/storage";
+import type { Section } from "@lowbit/report";
 
 /** One run of a study. */
 export interface Trial {
@@ -40,6 +41,8 @@ export interface Study {
   readonly trials: readonly Trial[];
   /** Judges the claims by the trials that are finished; the rule is fixed before any of them has run. */
   judge(finished: readonly FinishedTrial[]): readonly Verdict[];
+  /** What a report shows between the verdicts and the list of trials: tables and charts of what there is so far. */
+  sections?(finished: readonly FinishedTrial[]): readonly Section[];
 }
 
 /**

@@ -1,5 +1,6 @@
 export type { FinishedTrial, Study, Trial, TrialResult, Verdict } from "./define-study.js";
 export { defineStudy } from "./define-study.js";
+export { reportStudy } from "./report-study.js";
 export type { RunStudyOptions, StudyState } from "./run-study.js";
 export { readStudyState, runStudy } from "./run-study.js";
 export type { Spread } from "./spread.js";

@@ -13,6 +13,7 @@ export function addStudyVerb(program: Command): void {
     .option("--data-folder <folder>", "where the study's data set lies; where lowbit data fetch puts it unless told")
     .option("--only <text>", "trials alone whose name holds this text; may be given several times", collectValues, [])
     .option("--list", "run nothing: what is done, what is missing, what the claims look like", false)
+    .option("--report <file>", "also write what there is as tables and charts: FILE.md, or FILE.html as one page")
     .addOption(engineOptions.backend)
     .addOption(engineOptions.threads)
     .addOption(engineOptions.build)

@@ -1,58 +1,9 @@
-import { defineStudy, type FinishedTrial, type Trial, type Verdict } from "../define-study.js";
-import { formatSpread, type Spread, spreadOf } from "../spread.js";
+import { defineStudy, type FinishedTrial, type Verdict } from "../define-study.js";
+import { formatSpread, type Spread } from "../spread.js";
+import { accuracyOf, allTrials, baseline, type Row, rowOf, SEEDS } from "./wrpn-rows.js";
+import { wrpnSections } from "./wrpn-sections.js";
 
 // Mishra et al., "WRPN", arXiv 1709.01134, at the scale of Fashion-MNIST: does the shape of its claims hold?
-//
-// The base network, 1x, is resnet8 at a quarter of its width (4, 8 and 16 channels): so thin that low precision hurts it
-// within three epochs. Everything but width and precision is as in the fp32 baseline, the paper's rule.
-
-const BASE_WIDTH = 0.25;
-const SEEDS = [1, 2, 3];
-const GRID_BITS = [32, 8, 4, 2, 1];
-
-/** A row of the paper's tables: factor on the width, precision. */
-interface Row {
-  readonly factor: number;
-  readonly precision: string;
-}
-
-const baseline: Row = { factor: 1, precision: "fp32" };
-const rowOf = (factor: number, precision: string): Row => ({ factor, precision });
-
-/** Each in three seeds. */
-const claimRows: readonly Row[] = [
-  baseline,
-  ...["w4a4", "w2a4", "w2a2", "w1a1"].map((precision) => rowOf(2, precision)),
-  ...[1, 1.3, 3].map((factor) => rowOf(factor, "w1a1")),
-  ...["w4a32", "w32a4", "w2a32", "w32a2"].map((precision) => rowOf(1, precision)),
-];
-
-const precisionOf = (weightBits: number, activationBits: number): string =>
-  weightBits === 32 && activationBits === 32 ? "fp32" : `w${weightBits}a${activationBits}`;
-
-/** The sensitivity grid, weights × activations at 1x, in one seed. */
-const gridRows = GRID_BITS.flatMap((w) => GRID_BITS.map((a) => rowOf(1, precisionOf(w, a))));
-
-const trialOf = ({ factor, precision }: Row, seed: number): Trial => ({
-  key: `${factor}x-${precision}-seed${seed}`,
-  configuration: {
-    ...{ model: "resnet8", data: "fashion-mnist", width: BASE_WIDTH * factor, precision, quantizer: "wrpn" },
-    ...{ epochs: 3, batch: 128, optimiser: "sgd", learningRate: 0.1, momentum: 0.9, weightDecay: 1e-4 },
-    ...{ schedule: "cosine", augment: "crop:2,flip", seed },
-  },
-});
-
-const all = [
-  ...SEEDS.flatMap((seed) => claimRows.map((row) => trialOf(row, seed))),
-  ...gridRows.map((row) => trialOf(row, SEEDS[0])),
-];
-
-/** The accuracies of a row's finished trials; undefined until each seed is there. */
-function accuracyOf(finished: readonly FinishedTrial[], row: Row): Spread | undefined {
-  const keys = SEEDS.map((seed) => trialOf(row, seed).key);
-  const found = finished.filter(({ key }) => keys.includes(key));
-  return found.length < SEEDS.length ? undefined : spreadOf(found.map(({ result }) => result.accuracy));
-}
 
 interface Claim {
   readonly claim: string;
@@ -120,6 +71,7 @@ export const wrpnStudy = defineStudy({
   name: "wrpn",
   version: 1,
   about: "WRPN's claims on the full Fashion-MNIST: width against precision, from a resnet8 of quarter width",
-  trials: all.filter(({ key }, i) => all.findIndex((other) => other.key === key) === i),
+  trials: allTrials,
   judge,
+  sections: wrpnSections,
 });

@@ -7,7 +7,7 @@ const escapeText = (text: string): string => text.replace(/[\\`*_[\]<>|#]/g, "\\
 
 const rowOf = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
 
-const isNumber = (cell: string): boolean => /^[-+−]?[\d.,]+( ?[%×x±].*)?$/.test(cell.trim());
+const isNumber = (cell: string): boolean => /^[-+−]?[\d.,]+( ?[%×x]| ± .*)?$/.test(cell.trim());
 
 /** Columns of numbers stand to the right. */
 function tableLines({ columns, rows }: Table): string[] {

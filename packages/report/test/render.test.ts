@@ -146,8 +146,8 @@ describe("Markdown", () => {
     const table = {
       columns: ["net", "accuracy"],
       rows: [
-        ["2x", "84.20 ± 0.31"],
-        ["3x", "85.1 %"],
+        ["w2a2", "84.20 ± 0.31"],
+        ["w4a4", "85.1 %"],
       ],
     };
     const { markdown } = renderMarkdown({ title: "t", sections: [{ heading: "h", table }] });

@@ -35,6 +35,7 @@ describe("doors for browsers", () => {
     "@lowbit/core-tensor/storage",
     "@lowbit/nn",
     "@lowbit/data",
+    "@lowbit/distill",
     "@lowbit/quant",
     "@lowbit/report",
     "@lowbit/rnn",

@@ -9,6 +9,7 @@ const mayImport = new Map<string, readonly string[]>([
   ["@lowbit/report", []],
   ["@lowbit/data", ["@lowbit/core-tensor"]],
   ["@lowbit/quant", ["@lowbit/core-tensor", "@lowbit/nn"]],
+  ["@lowbit/distill", ["@lowbit/core-tensor", "@lowbit/nn"]],
   ["@lowbit/rnn", ["@lowbit/core-tensor"]],
   ["@lowbit/wrpn", ["@lowbit/core-tensor", "@lowbit/nn", "@lowbit/quant"]],
   ["@lowbit/sweep", ["@lowbit/core-tensor", "@lowbit/report"]],
@@ -17,6 +18,7 @@ const mayImport = new Map<string, readonly string[]>([
     [
       "@lowbit/core-tensor",
       "@lowbit/data",
+      "@lowbit/distill",
       "@lowbit/nn",
       "@lowbit/quant",
       "@lowbit/report",

@@ -54,10 +54,14 @@ export type Experiment = Omit<z.output<typeof experimentSchema>, "$schema">;
 type Field = keyof Experiment;
 
 /** Where an experiment came from: decides what its mistakes are called, and their exit code. */
-export type ExperimentSource = { readonly kind: "options" } | { readonly kind: "file"; readonly file: string };
+export type ExperimentSource = ({ readonly kind: "options" } | { readonly kind: "file"; readonly file: string }) & {
+  /** Fields that the verb calls otherwise: { model: "student" }. */
+  readonly calls?: Readonly<Record<string, string>>;
+};
 
 /** "learningRate" → "--learning-rate", or "FILE.json, learningRate". */
-function placeOf(source: ExperimentSource, field: string): string {
+function placeOf(source: ExperimentSource, name: string): string {
+  const field = source.calls?.[name] ?? name;
   if (source.kind === "file") return `${source.file}, ${field}`;
   return `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
@@ -90,15 +94,28 @@ export function resolveField<Result>(source: ExperimentSource, field: Field, res
  * @throws {ArgumentError} or, for a file, {ConfigurationError}: names the field, and the one that was probably meant
  */
 export function parseExperiment(fields: unknown, source: ExperimentSource): Experiment {
-  const parsed = experimentSchema.safeParse(fields);
-  if (!parsed.success) throw describeIssue(parsed.error.issues[0], fields, source);
+  return parseFields(experimentSchema, fields, source);
+}
+
+/** Reads fields by a schema that has at least what every experiment has. */
+export function parseFields<Fields extends { augment: string; $schema?: string }>(
+  schema: z.ZodType<Fields> & { readonly shape: object },
+  fields: unknown,
+  source: ExperimentSource,
+): Omit<Fields, "$schema"> {
+  const parsed = schema.safeParse(fields);
+  if (!parsed.success) throw describeIssue(parsed.error.issues[0], Object.keys(schema.shape), fields, source);
   const { $schema: _, ...experiment } = parsed.data;
-  resolveField(source, "augment", () => augmentation(experiment.augment));
+  resolveField(source, "augment", () => augmentation(parsed.data.augment));
   return experiment;
 }
 
-function describeIssue(issue: z.core.$ZodIssue, fields: unknown, source: ExperimentSource): Error {
-  const known = Object.keys(experimentSchema.shape);
+function describeIssue(
+  issue: z.core.$ZodIssue,
+  known: readonly string[],
+  fields: unknown,
+  source: ExperimentSource,
+): Error {
   if (issue.code === "unrecognized_keys") {
     const [name] = issue.keys;
     const near = didYouMean(name, known);

@@ -28,7 +28,8 @@ export async function checkOutFolder(
     });
   }
   if (resume) return;
-  const holdsRun = await storage.exists(joinPath(folder, "manifest.json"));
+  const holdsRun =
+    (await storage.exists(joinPath(folder, "manifest.json"))) || (await storage.exists(joinPath(folder, "stages")));
   if (!holdsRun) await removeUnreferenced(storage, folder);
   if ((await storage.list(folder)).length === 0) return;
   const hint = holdsRun ? "--resume to go on with the run in it, or another folder" : "another folder";

@@ -5,6 +5,7 @@ import { addConvertVerb } from "./verbs/convert.js";
 import { addCostVerb } from "./verbs/cost.js";
 import { addDataVerb } from "./verbs/data.js";
 import { addDemoVerb } from "./verbs/demo.js";
+import { addDistillVerb } from "./verbs/distill.js";
 import { addDoctorVerb } from "./verbs/doctor.js";
 import { addEvalVerb } from "./verbs/eval.js";
 import { addInspectVerb } from "./verbs/inspect.js";
@@ -29,6 +30,7 @@ export function createProgram(): Command {
     );
   const verbs = [
     addTrainVerb,
+    addDistillVerb,
     addEvalVerb,
     addConvertVerb,
     addPredictVerb,

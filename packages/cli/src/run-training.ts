@@ -1,5 +1,5 @@
 import { ArgumentError } from "@lowbit/core-tensor";
-import { hasErrno, openStorage, parseJson, type Storage } from "@lowbit/core-tensor/storage";
+import { openStorage, type Storage } from "@lowbit/core-tensor/storage";
 import { InterruptedError } from "@lowbit/nn";
 import type { TrainingMemory } from "@lowbit/quant";
 import { thisCommandWith } from "./command-name.js";
@@ -8,6 +8,7 @@ import { Interrupted, watchInterrupt } from "./interrupt.js";
 import { openEngine } from "./open-engine.js";
 import { loadRegistry } from "./plugins.js";
 import { note, warn } from "./print.js";
+import { readFields } from "./read-fields.js";
 import { checkRunFolder, prepareExperiment, type TrainedNetwork, trainNetwork } from "./train-network.js";
 import { trainingReporter } from "./training-reporter.js";
 
@@ -63,32 +64,15 @@ export async function runTraining(file: string | undefined, options: TrainOption
 
 async function readExperiment(storage: Storage, source: ExperimentSource, options: object): Promise<Experiment> {
   const known = Object.keys(experimentSchema.shape);
-  const given = Object.entries(options).filter(([name, value]) => known.includes(name) && value !== undefined);
-  if (source.kind === "options") {
+  const fields = await readFields(storage, source, options, known, (given) => {
     for (const name of ["model", "data"]) {
-      if (given.some(([each]) => each === name)) continue;
+      if (name in given) continue;
       throw new ArgumentError(`train needs --${name}`, {
         want: `--${name} NAME: lowbit list ${name === "data" ? "datasets" : "models"}`,
       });
     }
-    return parseExperiment(Object.fromEntries(given), source);
-  }
-  if (given.length > 0) {
-    throw new ArgumentError(
-      `${source.file} says it all; ${given.map(([name]) => name).join(", ")} can't be given beside it`,
-      {
-        want: "an experiment file, or options, not both",
-      },
-    );
-  }
-  const bytes = await storage.read(source.file, { limit: 2 ** 20 }).catch((error) => {
-    if (!hasErrno(error, "ENOENT", "ENOTDIR", "EISDIR")) throw error;
-    throw new ArgumentError(`there is no experiment file ${JSON.stringify(source.file)}`, {
-      where: source.file,
-      cause: error,
-    });
   });
-  return parseExperiment(parseJson(bytes, { file: source.file }), source);
+  return parseExperiment(fields, source);
 }
 
 const percent = (value: number): string => `${value.toFixed(2)} %`;

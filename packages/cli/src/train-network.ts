@@ -27,7 +27,7 @@ export interface PreparedExperiment {
 
 /** Images in a batch of an evaluation; a result does not depend on it. */
 export const EVALUATION_BATCH = 100;
-const PREFETCHED_BATCHES = 2;
+export const PREFETCHED_BATCHES = 2;
 
 /**
  * Does all that can go wrong before the first file is written: finds names, opens the data, builds and prepares the model.

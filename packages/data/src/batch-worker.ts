@@ -20,7 +20,11 @@ function serveBatches({ send, listen }: Port): void {
     } else if (work !== undefined) {
       const { id, place } = message;
       const batch = prepareBatch(work.split, work.settings, { ...place, order: work.orderOf(place.epoch) });
-      send({ id, batch }, [batch.images.data.buffer as ArrayBuffer, batch.labels.data.buffer as ArrayBuffer]);
+      const { images, labels, indices } = batch;
+      send(
+        { id, batch },
+        [images, labels, indices].map(({ data }) => data.buffer as ArrayBuffer),
+      );
     }
   });
 }

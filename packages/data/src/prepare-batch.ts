@@ -17,6 +17,8 @@ export interface Batch {
     readonly data: Float32Array;
   };
   readonly labels: { readonly shape: readonly [number]; readonly dtype: "i32"; readonly data: Int32Array };
+  /** Which images of the split these are. */
+  readonly indices: { readonly shape: readonly [number]; readonly dtype: "i32"; readonly data: Int32Array };
 }
 
 /** All that decides which batch comes at which place: plain data, so that it can be sent to a worker. */
@@ -82,6 +84,7 @@ export function prepareBatch(
   return {
     images: { shape: [size, C, H, W], dtype: "f32", data: images },
     labels: { shape: [size], dtype: "i32", data: labels },
+    indices: { shape: [size], dtype: "i32", data: Int32Array.from(order.subarray(start, start + size)) },
   };
 }
 

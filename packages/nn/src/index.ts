@@ -43,9 +43,9 @@ export type { Evaluation, EvaluationRun, LogitsFunction, TimedEvaluation } from 
 export { compileForward, evaluateLogits, evaluateModel } from "./training/evaluate-model.js";
 export { InterruptedError } from "./training/interrupted-error.js";
 export type { Batch, Loader, Position } from "./training/loader.js";
-export type { EpochReport } from "./training/progress.js";
+export type { EpochReport, LossTerms } from "./training/progress.js";
 export { tensorLoader } from "./training/tensor-loader.js";
 export type { StepReport, TrainingCallbacks, TrainingOutcome, TrainOptions } from "./training/train.js";
 export { train } from "./training/train.js";
-export type { TrainingStep } from "./training/training-step.js";
+export type { StepResult, TrainingStep } from "./training/training-step.js";
 export { compileTrainingStep } from "./training/training-step.js";

@@ -1,7 +1,7 @@
 import { FileFormatError } from "@lowbit/core-tensor";
 import type { JsonObject, JsonValue } from "@lowbit/core-tensor/storage";
 import type { Json, JsonRecord } from "../json.js";
-import type { EpochReport, EpochSums, Progress } from "../training/progress.js";
+import type { EpochReport, EpochSums, LossTerms, Progress } from "../training/progress.js";
 import type { EngineDescription, RunDescription } from "./run-description.js";
 
 /** Says what a folder's manifest is about: a training run, latent weights and all. */
@@ -84,8 +84,18 @@ const readNamed = (fields: FieldReader): { name: string; options: JsonRecord } =
   options: fields.record("options"),
 });
 
+/** Absent of runs whose loss is one number. */
+function readTerms(fields: FieldReader): { terms?: LossTerms } {
+  if (fields.isNull("terms")) return {};
+  const terms = fields.fields("terms");
+  return { terms: Object.fromEntries(Object.keys(fields.record("terms")).map((name) => [name, terms.number(name)])) };
+}
+
 function readSums(fields: FieldReader): EpochSums {
-  return { images: fields.whole("images"), correct: fields.whole("correct"), loss: fields.number("loss") };
+  return {
+    ...{ images: fields.whole("images"), correct: fields.whole("correct"), loss: fields.number("loss") },
+    ...readTerms(fields),
+  };
 }
 
 function readEpoch(fields: FieldReader): EpochReport {
@@ -95,6 +105,7 @@ function readEpoch(fields: FieldReader): EpochReport {
     step: fields.whole("step"),
     loss: fields.number("loss"),
     accuracy: fields.number("accuracy"),
+    ...readTerms(fields),
     evaluation: evaluation && {
       accuracy: evaluation.number("accuracy"),
       top5: evaluation.number("top5"),

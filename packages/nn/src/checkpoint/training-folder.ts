@@ -34,6 +34,14 @@ export type Start = "fresh" | "resumed" | "finished";
 
 const LOG = "log.jsonl";
 
+type StepVariables = Pick<TrainingStep, "modelVariables" | "optimiserVariables" | "furtherVariables">;
+
+/** Which variables a checkpoint holds, by the part that they are in. */
+function partsOf({ modelVariables, optimiserVariables, furtherVariables }: StepVariables) {
+  const further = [...(furtherVariables ?? [])].map(([name, variables]) => [`${name}.safetensors`, variables] as const);
+  return new Map([[WEIGHTS_PART, modelVariables], [OPTIMISER_PART, optimiserVariables], ...further]);
+}
+
 /** The folder of one run while it is written: checkpoints, and the log that goes with them. */
 export class TrainingFolder {
   private readonly pending: string[] = [];
@@ -44,7 +52,7 @@ export class TrainingFolder {
     private readonly options: CheckpointOptions,
     private readonly run: RunDescription,
     private readonly engine: Engine,
-    private readonly step: TrainingStep,
+    private readonly step: StepVariables,
   ) {}
 
   /**
@@ -54,7 +62,7 @@ export class TrainingFolder {
   static async open(
     options: CheckpointOptions,
     run: RunDescription,
-    { engine, step }: { readonly engine: Engine; readonly step: TrainingStep },
+    { engine, step }: { readonly engine: Engine; readonly step: StepVariables },
   ): Promise<{ folder: TrainingFolder; start: Start; progress: Progress; scheduleState: Json }> {
     const { storage, folder: path } = options;
     const folder = new TrainingFolder(options, run, engine, step);
@@ -105,10 +113,8 @@ export class TrainingFolder {
   ): Promise<void> {
     const { engine, step, run } = this;
     const { backend } = engine;
-    const parts = new Map([
-      [WEIGHTS_PART, await packVariables(engine, step.modelVariables)],
-      [OPTIMISER_PART, await packVariables(engine, step.optimiserVariables)],
-    ]);
+    const parts = new Map<string, Uint8Array>();
+    for (const [part, variables] of partsOf(step)) parts.set(part, await packVariables(engine, variables));
     const described = { backend: backend.name, build: backend.build };
     const content = formatState({ run, engine: described, logBytes, ...state });
     await commitGeneration(this.options.storage, this.options.folder, { parts, state: content });
@@ -122,10 +128,7 @@ export class TrainingFolder {
     checkSameRun(state.run, this.run, folder);
     const { name, build } = this.engine.backend;
     if (!allowBuildChange && !state.finished) checkSameEngine(state.engine, { backend: name, build }, folder);
-    for (const [part, variables] of [
-      [WEIGHTS_PART, this.step.modelVariables],
-      [OPTIMISER_PART, this.step.optimiserVariables],
-    ] as const) {
+    for (const [part, variables] of partsOf(this.step)) {
       const tensors = await readTensors(generation, part, folder);
       await restoreVariables(this.engine, variables, tensors, `${folder}/${part}`);
     }

@@ -17,10 +17,10 @@ export interface Batch {
  * Where batches come from: `createLoader` of @lowbit/data, or anything of this form. The batch at a place is always the
  * same, whatever came before: that is what makes a run resumable.
  */
-export interface Loader {
+export interface Loader<Taken extends Batch = Batch> {
   readonly batchesPerEpoch: number;
   /** The rest of the current epoch; at its end the place moves to the beginning of the next. */
-  [Symbol.asyncIterator](): AsyncIterator<Batch>;
+  [Symbol.asyncIterator](): AsyncIterator<Taken>;
   /** The place after the last batch that was given out. */
   position(): Position;
   seek(position: Position): void;

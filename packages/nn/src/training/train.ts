@@ -9,7 +9,15 @@ import { compileForward, type Evaluation, evaluateLogits, type LogitsFunction } 
 import { eventLoopTurns } from "./event-loop-turns.js";
 import { InterruptedError } from "./interrupted-error.js";
 import type { Batch, Loader } from "./loader.js";
-import { type EpochReport, noSums, type Progress, startOfRun } from "./progress.js";
+import {
+  addToSums,
+  type EpochReport,
+  type LossTerms,
+  meanTerms,
+  noSums,
+  type Progress,
+  startOfRun,
+} from "./progress.js";
 import { compileTrainingStep, type TrainingStep } from "./training-step.js";
 
 /** What a step did. */
@@ -20,6 +28,8 @@ export interface StepReport {
   readonly totalSteps: number;
   /** Of this batch, before the step. */
   readonly loss: number;
+  /** Parts of the loss, where it tells them. */
+  readonly terms?: LossTerms;
   /** Of this batch, in per cent. */
   readonly accuracy: number;
   readonly learningRate: number;
@@ -44,14 +54,16 @@ export interface TrainingCallbacks {
   onCheckpoint?(saved: { readonly folder: string; readonly step: number }): void | Promise<void>;
 }
 
-export interface TrainOptions {
+export interface TrainOptions<Taken extends Batch = Batch> {
   readonly engine: Engine;
   readonly model: Model;
-  readonly loader: Loader;
+  readonly loader: Loader<Taken>;
   /** Evaluated after each epoch. */
   readonly evaluate?: Loader;
   /** Cross-entropy where absent. */
   readonly loss?: Loss;
+  /** The step that is run for each batch; that of model, loss and optimiser where absent. */
+  readonly step?: TrainingStep<Taken>;
   readonly optimiser: Optimiser;
   readonly schedule: Schedule;
   readonly epochs: number;
@@ -78,7 +90,7 @@ export interface TrainingOutcome {
  *   engine, model, loader, epochs: 5, optimiser: sgd({ momentum: 0.9 }), schedule: cosineSchedule({ learningRate: 0.1 }),
  * });
  */
-export async function train(options: TrainOptions): Promise<TrainingOutcome> {
+export async function train<Taken extends Batch = Batch>(options: TrainOptions<Taken>): Promise<TrainingOutcome> {
   const { engine, model, loader, evaluate, loss = crossEntropyLoss, optimiser, schedule, epochs, checkpoint } = options;
   if (!Number.isSafeInteger(epochs) || epochs < 1) {
     throw new ArgumentError(`a run can't take ${epochs} epochs`, {
@@ -88,7 +100,7 @@ export async function train(options: TrainOptions): Promise<TrainingOutcome> {
     });
   }
   const stepsPerEpoch = loader.batchesPerEpoch;
-  const step = compileTrainingStep(engine, { model, loss, optimiser });
+  const step = options.step ?? compileTrainingStep(engine, { model, loss, optimiser });
   const run = {
     model: { name: model.name, options: model.options },
     identity: checkpoint?.identity ?? {},
@@ -115,13 +127,13 @@ export async function train(options: TrainOptions): Promise<TrainingOutcome> {
 }
 
 /** One run, from where it stands to its end. */
-class TrainingRun {
+class TrainingRun<Taken extends Batch> {
   private readonly takeTurn = eventLoopTurns(25);
   private savedStep: number;
 
   constructor(
-    private readonly options: TrainOptions & { readonly totalSteps: number },
-    private readonly step: TrainingStep,
+    private readonly options: TrainOptions<Taken> & { readonly totalSteps: number },
+    private readonly step: TrainingStep<Taken>,
     private readonly logitsOf: LogitsFunction | undefined,
     private readonly folder: TrainingFolder | undefined,
     private progress: Progress,
@@ -157,25 +169,25 @@ class TrainingRun {
     }
   }
 
-  private async takeStep({ images, labels }: Batch): Promise<void> {
+  private async takeStep(batch: Taken): Promise<void> {
     const { loader, schedule, totalSteps, callbacks } = this.options;
     const position = loader.position(); // before anything else can move it
     const { epochsDone: epoch, step: before, sums } = this.progress;
     const learningRate = schedule.learningRate(before, totalSteps);
     const started = performance.now();
-    const { loss, logits } = await this.step
-      .run({ images, labels, learningRate })
+    const { loss, logits, terms } = await this.step
+      .run({ ...batch, learningRate })
       .catch((error) => Promise.reject(this.explainFailure(error)));
     const seconds = (performance.now() - started) / 1000;
-    const { top1, images: count } = scoreLogits(logits, labels);
+    const { top1, images: count } = scoreLogits(logits, batch.labels);
     const step = before + 1;
     this.progress = {
       ...this.progress,
       position,
       step,
-      sums: { images: sums.images + count, correct: sums.correct + top1, loss: sums.loss + loss * count },
+      sums: addToSums(sums, { images: count, correct: top1, loss, terms }),
     };
-    this.folder?.note({ event: "step", epoch, step, loss, learningRate });
+    this.folder?.note({ event: "step", epoch, step, loss, ...(terms && { terms }), learningRate });
     const accuracy = (100 * top1) / count;
     const imagesPerSecond = count / seconds;
     await callbacks?.onStep?.({
@@ -183,6 +195,7 @@ class TrainingRun {
       step,
       totalSteps,
       loss,
+      ...(terms && { terms }),
       accuracy,
       learningRate,
       images: count,
@@ -199,6 +212,7 @@ class TrainingRun {
       step,
       loss: sums.loss / sums.images,
       accuracy: (100 * sums.correct) / sums.images,
+      ...meanTerms(sums),
       evaluation,
     };
     schedule.observe?.(evaluation?.loss ?? report.loss);

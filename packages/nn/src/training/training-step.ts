@@ -2,16 +2,25 @@ import { type Engine, grad, type HostTensor, type HostTensors, type Tensor, type
 import type { Loss } from "../losses/cross-entropy-loss.js";
 import type { Model } from "../models/model.js";
 import type { Optimiser } from "../optimisers/optimiser.js";
+import type { Batch } from "./loader.js";
+import type { LossTerms } from "./progress.js";
 
-export interface TrainingStep {
+/** What `train` calls for each batch. `compileTrainingStep` makes the usual one. */
+export interface TrainingStep<Taken extends Batch = Batch> {
   /** Everything that a step can change: the model's variables, then the optimiser's. */
   readonly modelVariables: readonly Variable[];
   readonly optimiserVariables: readonly Variable[];
-  run(batch: {
-    readonly images: HostTensor;
-    readonly labels: HostTensor;
-    readonly learningRate: number;
-  }): Promise<{ readonly loss: number; readonly logits: HostTensor }>;
+  /** What else it can change, such as a second network: by the name of the checkpoint's part that holds it, without ".safetensors". */
+  readonly furtherVariables?: ReadonlyMap<string, readonly Variable[]>;
+  run(batch: Taken & { readonly learningRate: number }): Promise<StepResult>;
+}
+
+export interface StepResult {
+  readonly loss: number;
+  /** [N, classes] of the model that is trained. */
+  readonly logits: HostTensor;
+  /** The parts of the loss, where it has some to tell. */
+  readonly terms?: LossTerms;
 }
 
 /** Compiles forward pass, loss, gradients and update into one step. */

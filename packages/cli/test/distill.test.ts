@@ -1,0 +1,106 @@
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { contentOf } from "./folder-content.js";
+import { runJson, runLowbit, temporaryFolder } from "./run-lowbit.js";
+
+const work = temporaryFolder();
+const folder = (name: string): string => join(work, name);
+const cache = folder("cache");
+const small = ["--data", "fashion-mnist-mini", "--limit", "192", "--epochs", "1", "--seed", "1"];
+const student = ["--student", "mlp", "--precision", "w2a8", ...small, "--cache", cache];
+const threeTerms = { teacher: expect.any(Number), apprentice: expect.any(Number), distillation: expect.any(Number) };
+
+describe("distill", () => {
+  it.each([
+    ["a", [], "live", null],
+    ["b", ["--augment", "crop:2,flip"], "miss", expect.any(Number)],
+    ["c", ["--augment", "crop:2,flip"], "hit", expect.any(Number)], // the same teacher, trained on the same images
+  ])(
+    "by scheme %s leaves what eval and convert take, of the accuracy that it told",
+    async (scheme, more, used, seconds) => {
+      const out = folder(`scheme-${scheme}`);
+      const words = ["distill", "--scheme", scheme, "--teacher", "simple-cnn", ...student, ...more, "--out", out];
+      const told = await runJson(words);
+      expect(told).toMatchObject({
+        ...{ scheme, teacher: "simple-cnn", student: "mlp", precision: "w2a8", quantizer: "wrpn", out },
+        ...{ epochs: 1, fullPrecisionEpochs: scheme === "c" ? 1 : 0, steps: 3, images: 192, seed: 1 },
+        ...{ teacherAccuracy: expect.any(Number), losses: threeTerms, cache: used, teacherSeconds: seconds },
+      });
+      const evaluated = await runJson(["eval", out]);
+      expect(evaluated).toMatchObject({ accuracy: told.accuracy, loss: told.loss });
+      await runJson(["convert", out, "--out", `${out}-packed`]);
+      expect(await runJson(["eval", `${out}-packed`])).toMatchObject({ accuracy: told.accuracy, kind: "packed" });
+      const again = await runJson([...words, "--resume"]);
+      expect({ ...again, teacherSeconds: seconds, cache: used }).toEqual(told);
+    },
+  );
+
+  it("averages teachers out of folders, trained and packed, and finds their logits again", async () => {
+    const [first, second] = [folder("teacher-1"), folder("teacher-2")];
+    await runJson(["train", "--model", "simple-cnn", ...small, "--out", first]);
+    await runJson(["train", "--model", "resnet8", "--precision", "w4a8", ...small, "--out", second]);
+    await runJson(["convert", second, "--out", `${second}-packed`]);
+    const words = ["distill", "--scheme", "b", "--teacher", first, "--teacher", `${second}-packed`, ...student];
+    const missed = await runJson([...words, "--out", folder("averaged")]);
+    const hit = await runJson([...words, "--out", folder("averaged-again")]);
+    expect(missed).toMatchObject({ cache: "miss", teacher: [first, `${second}-packed`] });
+    expect(hit).toEqual({ ...missed, out: folder("averaged-again"), cache: "hit", teacherSeconds: 0 });
+    const live = await runLowbit([...words, "--no-cache", "--json", "--out", folder("live")]);
+    expect(live.stderr).toMatch(/live: nothing is cached/);
+    expect(JSON.parse(live.stdout)).toMatchObject({ cache: "live", accuracy: hit.accuracy, losses: hit.losses });
+  });
+
+  it("reads an experiment file, and writes what the options write", async () => {
+    const file = folder("experiment.json");
+    const fields = {
+      scheme: "a",
+      teacher: "simple-cnn",
+      student: "mlp",
+      precision: "w2a8",
+      data: "fashion-mnist-mini",
+    };
+    writeFileSync(file, JSON.stringify({ ...fields, limit: 192, epochs: 1, seed: 1 }));
+    await runJson(["distill", file, "--out", folder("from-file")]);
+    expect(contentOf(folder("from-file"))).toEqual(contentOf(folder("scheme-a")));
+  });
+
+  it("stopped by Ctrl-C in the first and in the last stage, goes on to the same bytes", async () => {
+    const more = ["--teacher", "mlp", "--limit", "1000", "--epochs", "4", "--out"];
+    const words = ["distill", "--scheme", "c", ...student, ...more];
+    await runJson([...words, folder("whole")]);
+    const out = folder("stopped");
+    for (const after of ["teacher epoch 1/4", "student epoch 1/4"]) {
+      const flags = existsSync(out) ? [out, "--resume"] : [out];
+      let killed = false;
+      const ended = await runLowbit([...words, ...flags], {
+        onStderr: (text, kill) => {
+          if (killed || !text.includes(after)) return;
+          killed = true;
+          kill("SIGINT");
+        },
+      });
+      expect(ended.code).toBe(130);
+      expect(ended.stderr).toMatch(/Go on with:\n.*--resume/);
+    }
+    await runJson([...words, out, "--resume"]);
+    for (const stage of ["", "stages/teacher", "stages/full-precision"]) {
+      expect(contentOf(join(out, stage))).toEqual(contentOf(join(folder("whole"), stage)));
+    }
+  });
+
+  it.each([
+    [["--scheme", "b"], 2, /distill needs --teacher/],
+    [["--scheme", "b", "--teacher", folder("nowhere"), ...student], 2, /there is no folder/],
+    [["--scheme", "a", "--teacher", folder("teacher-1"), ...student], 2, /scheme a trains its teacher/],
+    [["--scheme", "b", "--teacher", "mlp", "--teacher", "resnet8", ...student], 2, /can't be averaged/],
+    [["--scheme", "b", "--teacher", "mlp", ...student, "--student", "mpl"], 2, /--student[\s\S]*did you mean mlp/],
+    [["--scheme", "b", "--teacher", "mlp", ...student, "--temperature", "0"], 2, /--temperature/],
+  ])("refuses %j", async (words, code, message) => {
+    const ended = await runLowbit(["distill", ...words, "--out", folder("refused")]);
+    expect(ended.code).toBe(code);
+    expect(ended.stderr).toMatch(message);
+    expect(existsSync(folder("refused"))).toBe(false);
+    expect(readdirSync(work)).not.toContain(".lowbit");
+  });
+});

@@ -1,4 +1,4 @@
-import { ArgumentError, type Engine, type Explanation } from "@lowbit/core-tensor";
+import { ArgumentError, type Engine, type ExplainedCall, type Explanation } from "@lowbit/core-tensor";
 import { createLoader, type Dataset } from "@lowbit/data";
 import { compileForward, evaluateLogits } from "@lowbit/nn";
 import { parsePrecision, type Quantization } from "@lowbit/quant";
@@ -34,17 +34,22 @@ export interface NetworkEvaluation {
 
 export const weightedOperations = new Set(["conv2d", "conv2dCodes", "matmul"]);
 
+/** Why each weighted layer is computed as it is, in order of computing. */
+export function kernelReasons({ programs }: Explanation): { readonly layer: string; readonly reason: string }[] {
+  return weightedCalls(programs).map(({ layer, reason }) => ({ layer, reason }));
+}
+
+const weightedCalls = (programs: Explanation["programs"]): ExplainedCall[] =>
+  (programs[0]?.calls ?? []).filter(({ op, once }) => weightedOperations.has(op) && !once);
+
 /** The kernels of the weighted layers, in order of computing, out of what the engine says about a program. */
 export function layerKernels({ programs }: Explanation, quantization: Quantization): LayerKernel[] {
   const { weightBits, inputBits } = parsePrecision(quantization.precision);
   const quantized = new Map(quantization.layers.map((each) => [each.layer, each]));
-  const calls = programs[0]?.calls ?? [];
-  return calls
-    .filter(({ op, once }) => weightedOperations.has(op) && !once)
-    .map(({ layer, kernel }) => {
-      const { weight, input } = quantized.get(layer) ?? {};
-      return { layer, kernel, wBits: weight ? weightBits : 32, aBits: input ? inputBits : 32 };
-    });
+  return weightedCalls(programs).map(({ layer, kernel }) => {
+    const { weight, input } = quantized.get(layer) ?? {};
+    return { layer, kernel, wBits: weight ? weightBits : 32, aBits: input ? inputBits : 32 };
+  });
 }
 
 /** Evaluates a network on the test images of a data set. */

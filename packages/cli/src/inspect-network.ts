@@ -2,7 +2,7 @@ import { type Engine, input, type Tensor, topologicalOrder } from "@lowbit/core-
 import { compileForward, type Model } from "@lowbit/nn";
 import type { Quantization } from "@lowbit/quant";
 import { type CountedLayer, readLayers } from "@lowbit/wrpn";
-import { layerKernels, weightedOperations } from "./evaluate-network.js";
+import { kernelReasons, layerKernels, weightedOperations } from "./evaluate-network.js";
 
 /** One weighted layer. */
 export interface InspectedLayer {
@@ -21,6 +21,8 @@ export interface InspectedLayer {
   /** Multiply-accumulates for one image. */
   readonly macs: number;
   readonly kernel: string;
+  /** Why this kernel: bits, shape, and what the cost rule says of the others. */
+  readonly kernelReason: string;
   /** What is stored on the edge into the layer: codes as bytes, codes held in fp32 (fake quantization), or fp32 values. */
   readonly inputEdge: "codes" | "codes in fp32" | "fp32";
 }
@@ -37,6 +39,7 @@ export interface InspectedNetwork {
   readonly codeEdges: number;
   readonly backend: string;
   readonly build: string;
+  readonly threads: number;
 }
 
 function edgeOf({ op, inputs }: Tensor): InspectedLayer["inputEdge"] {
@@ -59,7 +62,9 @@ export async function inspectNetwork(
   const logitsOf = compileForward(engine, model);
   const pixels = shape.reduce((product, size) => product * size, 1);
   await logitsOf({ images: { dtype: "f32", shape, data: new Float32Array(pixels) } });
-  const kernels = new Map(layerKernels(logitsOf.explain(), quantization).map(({ layer, kernel }) => [layer, kernel]));
+  const explanation = logitsOf.explain();
+  const kernels = new Map(layerKernels(explanation, quantization).map(({ layer, kernel }) => [layer, kernel]));
+  const reasons = new Map(kernelReasons(explanation).map(({ layer, reason }) => [layer, reason]));
   const counted = readLayers(output);
   const layers = counted.map((each): InspectedLayer => {
     const node = nodes.find(({ layer }) => layer === each.name) as Tensor; // counted in the same graph
@@ -74,6 +79,7 @@ export async function inspectNetwork(
       packedBytes: Math.ceil((each.weightElements * each.weightBits) / 8),
       macs: each.macs,
       kernel: kernels.get(each.name) ?? "none",
+      kernelReason: reasons.get(each.name) ?? "computed once, when the network is loaded",
       inputEdge: edgeOf(node),
     };
   });
@@ -92,5 +98,6 @@ export async function inspectNetwork(
     codeEdges: layers.filter(({ inputEdge }) => inputEdge !== "fp32").length,
     backend: engine.backend.name,
     build: engine.backend.build,
+    threads: engine.backend.threads,
   };
 }

@@ -1,7 +1,7 @@
 import { ArgumentError } from "@lowbit/core-tensor";
 import { openStorage } from "@lowbit/core-tensor/storage";
 import { createModel } from "@lowbit/nn";
-import { applyQuantization, type PreparedModel, planQuantization, type Registry } from "@lowbit/quant";
+import { applyQuantization, convert, type PreparedModel, planQuantization, type Registry } from "@lowbit/quant";
 import { parseExperiment, resolveField } from "./experiment.js";
 import { type InspectedLayer, type InspectedNetwork, inspectNetwork } from "./inspect-network.js";
 import { openNetwork } from "./network-folder.js";
@@ -20,6 +20,8 @@ export interface InspectOptions extends Partial<EngineChoice> {
   readonly input: string;
   readonly classes: number;
   readonly plugin: readonly string[];
+  /** A built-in network as it would run packed, and what its kernels were chosen by. */
+  readonly kernels: boolean;
 }
 
 /** `lowbit inspect`, from what was typed to the layers. */
@@ -33,11 +35,12 @@ export async function runInspection(folder: string | undefined, options: Inspect
   const storage = openStorage();
   const registry = await loadRegistry(storage, plugin);
   const network = folder === undefined ? undefined : await openNetwork(storage, folder, registry);
-  const model = network?.model ?? (await untrainedModel(name as string, options, registry));
+  const untrained = network ? undefined : await untrainedModel(name as string, options, registry);
   const engine = await openEngine({ backend, threads, build }, "inference");
   try {
     await network?.load(engine);
-    return await inspectNetwork(model, engine);
+    if (untrained && options.kernels) return await inspectNetwork(await convert(untrained, engine), engine);
+    return await inspectNetwork((network?.model ?? untrained) as PreparedModel, engine);
   } finally {
     await engine.close();
   }
@@ -68,6 +71,32 @@ const columns: readonly Column<InspectedLayer>[] = [
   { title: "input edge", value: ({ inputEdge }) => inputEdge },
   { title: "kernel", value: ({ kernel }) => kernel },
 ];
+
+const kernelColumns: readonly Column<InspectedLayer>[] = [
+  { title: "layer", value: ({ layer }) => layer },
+  { title: "bits", value: ({ wBits, aBits }) => (wBits === 32 && aBits === 32 ? "fp32" : `w${wBits}a${aBits}`) },
+  { title: "weights", value: ({ weightShape }) => `[${weightShape.join(", ")}]` },
+  { title: "output", value: ({ outputShape }) => `[${outputShape.slice(1).join(", ")}]` },
+  { title: "kernel", value: ({ kernel }) => kernel },
+  { title: "because", value: ({ kernelReason }) => kernelReason },
+];
+
+/** The kernel of each layer, and what it was chosen by. */
+export function formatKernels({
+  model,
+  precision,
+  quantizer,
+  layers,
+  backend,
+  build,
+  threads,
+}: InspectedNetwork): string {
+  return [
+    `${model}, ${precision === "fp32" ? "fp32" : `${precision} by ${quantizer}`}, one image on ${backend} ${build}, ${threads} ${threads === 1 ? "thread" : "threads"}`,
+    "",
+    formatTable(kernelColumns, layers),
+  ].join("\n");
+}
 
 export function formatInspection(found: InspectedNetwork): string {
   const { model, precision, quantizer, inputShape, layers, macsByPrecision, codeEdges } = found;

@@ -73,6 +73,49 @@ describe("what the other verbs print", () => {
     expect(Object.keys(macsByPrecision)).toEqual(["fp32", "w4a4"]);
   });
 
+  it("inspect --kernels: what a network runs on once it is packed, and the rule that chose it", async () => {
+    const words = [
+      "inspect",
+      "--model",
+      "resnet8",
+      "--width",
+      "2",
+      "--precision",
+      "w2a2",
+      "--kernels",
+      "--build",
+      "portable",
+    ];
+    const { layers } = await runJson(words);
+    expect(layers[0]).toMatchObject({ kernel: "conv2d-f32-direct", kernelReason: expect.stringMatching(/f32/) });
+    const codes = layers.filter(({ inputEdge }: AnyJson) => inputEdge === "codes");
+    expect(codes).toHaveLength(8);
+    for (const { kernel, kernelReason } of codes) {
+      const costs = [...kernelReason.matchAll(/(\w+) (\d+)(?:,|$)/g)].map(([, name, cycles]) => [name, Number(cycles)]);
+      expect(costs.length).toBeGreaterThanOrEqual(3);
+      expect(kernel.endsWith(costs[0][0])).toBe(true);
+      expect(Math.min(...costs.map(([, cycles]) => cycles))).toBe(costs[0][1]);
+    }
+    const { stdout } = await runLowbit(words);
+    for (const { layer, kernel, kernelReason } of layers) {
+      const line = stdout.split("\n").find((each) => each.startsWith(`${layer} `));
+      expect(line).toContain(kernel);
+      expect(line).toContain(kernelReason);
+    }
+  });
+
+  it("inspect --kernels of a packed folder, on the reference too", async () => {
+    const { stdout, code } = await runLowbit([
+      "inspect",
+      asset("resnet8-fashion-mnist-w2a2"),
+      "--kernels",
+      "--backend",
+      "js",
+    ]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/stage1\.block0\.conv1 +w2a2 .*conv2dCodes-js +the reference of the operation/);
+  });
+
   it("doctor", async () => {
     const { node, backends } = await runJson(["doctor"]);
     expect(node).toBe(process.version);

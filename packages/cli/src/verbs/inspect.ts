@@ -19,11 +19,16 @@ export function addInspectVerb(program: Command): void {
     .addOption(engineOptions.threads)
     .addOption(engineOptions.build)
     .option("--plugin <name>", "a package of quantizers, as lowbit.config.json may name it too", collectValues, [])
+    .option(
+      "--kernels",
+      "the kernel of each layer and why it was chosen; a built-in model as it would run packed",
+      false,
+    )
     .option("--json", "print JSON, for programs", false)
     .action(async (folder, options) => {
-      const { runInspection, formatInspection } = await import("../run-inspection.js");
+      const { runInspection, formatInspection, formatKernels } = await import("../run-inspection.js");
       const inspection = await runInspection(folder, options);
       if (options.json) printJson(inspection);
-      else print(formatInspection(inspection));
+      else print(options.kernels ? formatKernels(inspection) : formatInspection(inspection));
     });
 }

@@ -83,7 +83,7 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
   const kernels = instantiateKernels(module, memory.memory);
   const backend = new WasmBackend(build, threads, memory, kernels, {
     winograd: options.winograd ?? false,
-    codesKernel: conv2dCodesKernel(probeDots(build, kernels, options.byteDots)),
+    codesKernel: conv2dCodesKernel({ dots: probeDots(build, kernels, options.byteDots), threads }),
   });
   if (threads > 1) backend.pool = await ThreadPool.start(threads, module, memory.memory, () => backend.callOff());
   return backend;

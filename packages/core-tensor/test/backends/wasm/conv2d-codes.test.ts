@@ -40,43 +40,57 @@ const convolutions: {
   { x: [1, 130, 20, 20], w: [3, 130, 3, 3], attributes: { padding: 1 } },
 ];
 
-const formats: [string, CodeFormat, CodeFormat, kernel: string][] = [
-  ["w1a1", bipolar, binary, "nibbles"],
-  ["w1a1, both bipolar", bipolar, bipolar, "nibbles"],
-  ["w1a2", bipolar, uint(2), "nibbles"],
-  ["w2a1", ternary, binary, "nibbles"],
-  ["w2a2", ternary, uint(2), "nibbles"],
-  ["w2a2, three levels of activations", ternary, ternary, "nibbles"],
-  ["w3a2", int(3), uint(2), "nibbles"],
-  ["w4a4", int(4), uint(4), "lanes"],
-  ["w2a8", ternary, uint(8), "lanes"],
-  ["w8a8", int(8), uint(8), "dot16"],
-  ["w2a8, signed", ternary, int(8), "lanes"],
-  ["w4a4, with -8", codeFormat("int", -8, 7), uint(4), "lanes"],
-  ["w4a7", int(4), uint(7), "dot16"],
-  ["w8a4", int(8), uint(4), "dot16"],
-  ["w8a7", int(8), uint(7), "dot16"],
-  ["w1a3", bipolar, uint(3), "lanes"],
-  ["w3a3, a zero point of 2", int(3), codeFormat("uint", -2, 5), "lanes"],
+/** Filters enough that sums made once for all of them pay; shares of them, and channels that no element divides. */
+const manyFilters: typeof convolutions = [
+  { x: [1, 13, 9, 10], w: [70, 13, 3, 3], attributes: { padding: 1 } },
+  { x: [2, 7, 12, 13], w: [129, 7, 3, 2], attributes: { padding: [0, 1], stride: 2 } },
+  { x: [1, 22, 5, 7], w: [262, 11, 1, 1], attributes: { groups: 2 } },
+  { x: [1, 1, 6, 40], w: [67, 1, 2, 3], attributes: { dilation: 2, padding: 3 } },
+  { x: [33, 65, 1, 1], w: [68, 65, 1, 1], attributes: {} },
 ];
 
-describe.each(formats)("conv2dCodes on wasm, %s", (_, w, x, form) => {
-  it.each(convolutions)("$x with $w, $attributes", async ({ x: xShape, w: wShape, attributes }) => {
-    const xs = values(xShape, fields(elementsOf(xShape), x, 1), "u8");
-    const ws = values(wShape, packFields(fields(elementsOf(wShape), w, 2), w.bits), `p${w.bits}` as Dtype);
-    const specification = specify(conv2dCodes.declaration, [xs, ws], { ...attributes, x, w });
-    const expected = referenceOf(specification);
-    for (const backend of backends) {
-      const { outputs, kernel } = await runCall(backend, specification);
-      if (backend.build === "portable" && attributes.padding === 1 && elementsOf(wShape) / wShape[0] < 600)
-        expect(kernel).toContain(form);
-      expect(kernel).not.toBe("reference");
-      expect([...outputs[0]]).toEqual([...expected]);
-    }
-  });
+/** Weights, activations, and the kernel for a few filters and for many. */
+const formats: [string, CodeFormat, CodeFormat, few: string, many: string][] = [
+  ["w1a1", bipolar, binary, "nibbles", "tables"],
+  ["w1a1, both bipolar", bipolar, bipolar, "nibbles", "tables"],
+  ["w1a2", bipolar, uint(2), "nibbles", "tables"],
+  ["w2a1", ternary, binary, "nibbles", "nibbles"],
+  ["w2a2", ternary, uint(2), "nibbles", "tables"],
+  ["w2a2, three levels of activations", ternary, ternary, "nibbles", "tables"],
+  ["w3a2", int(3), uint(2), "nibbles", "tables"],
+  ["w4a4", int(4), uint(4), "lanes", "lanes"],
+  ["w2a8", ternary, uint(8), "lanes", "lanes"],
+  ["w8a8", int(8), uint(8), "dot16", "dot16"],
+  ["w2a8, signed", ternary, int(8), "lanes", "lanes"],
+  ["w4a4, with -8", codeFormat("int", -8, 7), uint(4), "lanes", "lanes"],
+  ["w4a7", int(4), uint(7), "dot16", "dot16"],
+  ["w8a4", int(8), uint(4), "dot16", "dot16"],
+  ["w8a7", int(8), uint(7), "dot16", "dot16"],
+  ["w1a3", bipolar, uint(3), "lanes", "tables"],
+  ["w3a3, a zero point of 2", int(3), codeFormat("uint", -2, 5), "lanes", "tables"],
+];
+
+describe.each(formats)("conv2dCodes on wasm, %s", (_, w, x, few, many) => {
+  it.each([...convolutions, ...manyFilters])(
+    "$x with $w, $attributes",
+    async ({ x: xShape, w: wShape, attributes }) => {
+      const xs = values(xShape, fields(elementsOf(xShape), x, 1), "u8");
+      const ws = values(wShape, packFields(fields(elementsOf(wShape), w, 2), w.bits), `p${w.bits}` as Dtype);
+      const specification = specify(conv2dCodes.declaration, [xs, ws], { ...attributes, x, w });
+      const expected = referenceOf(specification);
+      for (const backend of backends) {
+        const { outputs, kernel } = await runCall(backend, specification);
+        const filters = wShape[0];
+        if (backend.build === "portable" && attributes.padding === 1 && elementsOf(wShape) / filters < 600)
+          if (filters < 10 || filters > 64) expect(kernel).toContain(filters > 64 ? many : few); // the rule decides between
+        expect(kernel).not.toBe("reference");
+        expect([...outputs[0]]).toEqual([...expected]);
+      }
+    },
+  );
 
   it("the largest sums that codes can make", async () => {
-    const shapes = { x: [1, 301, 3, 5], w: [7, 301, 3, 3] };
+    const shapes = { x: [1, 301, 3, 5], w: [70, 301, 3, 3] };
     for (const [xField, wField] of [
       [0, 0],
       [0, w.levels - 1],

@@ -1,8 +1,8 @@
-// Packed filters in the forms that the tiles of codes read. All three packers have the same arguments: 0 filters, 1 panels, 2 rows of a
+// Packed filters in the forms that the tiles of codes read. All packers have the same arguments: 0 filters, 1 panels, 2 rows of a
 // group, 3 K, 4 codes between rows, 5 codes between groups, 6 bytes between groups of panels, 7 bits, 8 offset and 9 step of a code,
 // 10 pairs: bits of the low field (0: one row in a lane), bytes: what the sums of rows are multiplied by, 11 nibbles: numbers that a weight
-// may be, "not there" included, 12 channels of an element, 13 place of the table: for each k a place for each of these channels, −1 where
-// there is none. A chunk is a group.
+// may be, "not there" included; entries: without it, 12 channels of an element, 13 place of the table: for each k a place for each of these channels, −1 where
+// there is none, 14 entries: steps of a block. A chunk is a group.
 
 // @ts-ignore: decorator
 @inline
@@ -82,6 +82,37 @@ export function packFilterNibbles(args: usize, group: i32): void {
           index = index * base + (isThere ? field(filters, first + i * rowCodes + place, bits) : base - 1);
         }
         store<u16>(to, <u16>(index << 4));
+      }
+    }
+  }
+}
+
+/**
+ * Places of entries of sums in bytes, as sum-tables.ts makes them for a block of steps: panels [group][block of steps][four rows][k][4] of
+ * uint16. Channels and rows that are not there get code 0: their products count nothing.
+ */
+export function packFilterEntries(args: usize, group: i32): void {
+  const filters = <usize>load<u32>(args);
+  const rows = load<i32>(args, 8), K = load<i32>(args, 12), rowCodes = load<i32>(args, 16);
+  const bits = load<i32>(args, 28), levels = load<i32>(args, 44), channels = load<i32>(args, 48), block = load<i32>(args, 56);
+  const table = args + (<usize>load<u32>(args, 52) << 2);
+  let entries = 1;
+  for (let channel = 0; channel < channels; channel++) entries *= levels;
+  let to = <usize>load<u32>(args, 4) + <usize>group * <usize>load<u32>(args, 24);
+  for (let k = 0; k < K; k += block) {
+    const steps = min(block, K - k);
+    for (let row = 0; row < rows; row += 4) {
+      const first = group * load<i32>(args, 20) + row * rowCodes;
+      for (let step = 0; step < steps; step++) {
+        for (let i = 0; i < 4; i++, to += 2) {
+          let index = 0;
+          for (let channel = channels - 1; channel >= 0; channel--) {
+            const place = load<i32>(table + (<usize>((k + step) * channels + channel) << 2));
+            const isThere = place >= 0 && row + i < rows;
+            index = index * levels + (isThere ? min(field(filters, first + i * rowCodes + place, bits), levels - 1) : 0);
+          }
+          store<u16>(to, <u16>(step * entries + index << 5));
+        }
       }
     }
   }

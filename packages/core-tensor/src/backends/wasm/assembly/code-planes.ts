@@ -6,10 +6,11 @@ export const NIBBLES: i32 = 1;
 export const LANES: i32 = 2;
 export const BYTES: i32 = 3;
 export const SHORTS: i32 = 4;
+export const TABLES: i32 = 5;
 
 /** What stands for the number 0 outside the image: a byte beyond every table, the field above the offset, or 0. */
 function paddingByte(kind: i32, offset: i32): u8 {
-  return kind == NIBBLES ? 0x80 : kind == BYTES || kind == SHORTS ? <u8>-offset : 0;
+  return kind == NIBBLES || kind == TABLES ? 0x80 : kind == BYTES || kind == SHORTS ? <u8>-offset : 0;
 }
 
 /** All source phases of all channels; arguments as correlateCodes has them. */
@@ -19,7 +20,7 @@ export function gatherCodes(args: usize, planes: usize, source: usize, firstRow:
   const phases = load<i32>(args, 88), table = args + (<usize>load<u32>(args, 92) << 2);
   const kind = load<i32>(args, 120), offset = load<i32>(args, 124), step = load<i32>(args, 128);
   const channels = load<i32>(args, 132), together = load<i32>(args, 136), bits = load<i32>(args, 140);
-  const elementShift: usize = kind == NIBBLES ? 0 : kind == SHORTS ? 1 : 2;
+  const elementShift: usize = kind == NIBBLES || kind == TABLES ? 0 : kind == SHORTS ? 1 : 2;
   const planeBytes = <usize>planeElements << elementShift, channelBytes = <usize>(H * W);
   for (let channel = 0; channel < channels; channel += together, source += <usize>together * channelBytes) {
     const count = min(together, channels - channel);
@@ -33,7 +34,7 @@ export function gatherCodes(args: usize, planes: usize, source: usize, firstRow:
         if (y < 0 || y >= H) continue;
         const from = source + <usize>(y * W + firstColumn * stepW + shiftW);
         const to = planes + (<usize>(i * pitch + firstColumn) << elementShift);
-        if (kind == NIBBLES) fillNibbles(to, from, channelBytes, endColumn - firstColumn, stepW, count, bits);
+        if (kind == NIBBLES || kind == TABLES) fillFields(to, from, channelBytes, endColumn - firstColumn, stepW, count, bits);
         else if (kind == BYTES) fillBytes(to, from, channelBytes, endColumn - firstColumn, stepW, count, step);
         else if (kind == SHORTS) fillShorts(to, from, count > 1 ? from + channelBytes : from, endColumn - firstColumn, stepW, step);
         else fillPairs(to, from, count > 1 ? from + channelBytes : 0, endColumn - firstColumn, stepW, offset, step);
@@ -68,32 +69,32 @@ function fillPairs(to: usize, first: usize, second: usize, columns: i32, stride:
   }
 }
 
-/** One row: the fields of up to four channels of a pixel in one byte. Channels that are not there keep field 0, which no weight meets. */
-function fillNibbles(to: usize, from: usize, planeBytes: usize, columns: i32, stride: i32, count: i32, bits: i32): void {
+/** One row: the fields of a few channels of a pixel in one byte. Channels that are not there keep field 0, which no weight meets. */
+function fillFields(to: usize, from: usize, planeBytes: usize, columns: i32, stride: i32, count: i32, bits: i32): void {
   let j = 0;
   if (stride == 1) {
     for (; j + 16 <= columns; j += 16) {
-      let nibbles = v128.load(from + <usize>j);
-      for (let i = 1; i < count; i++) nibbles = v128.or(nibbles, i16x8.shl(v128.load(from + <usize>i * planeBytes + <usize>j), i * bits));
-      v128.store(to + <usize>j, nibbles);
+      let fields = v128.load(from + <usize>j);
+      for (let i = 1; i < count; i++) fields = v128.or(fields, i16x8.shl(v128.load(from + <usize>i * planeBytes + <usize>j), i * bits));
+      v128.store(to + <usize>j, fields);
     }
     if (j + 8 <= columns) {
-      let nibbles = v128.load64_zero(from + <usize>j);
-      for (let i = 1; i < count; i++) nibbles = v128.or(nibbles, i16x8.shl(v128.load64_zero(from + <usize>i * planeBytes + <usize>j), i * bits));
-      v128.store64_lane(to + <usize>j, nibbles, 0);
+      let fields = v128.load64_zero(from + <usize>j);
+      for (let i = 1; i < count; i++) fields = v128.or(fields, i16x8.shl(v128.load64_zero(from + <usize>i * planeBytes + <usize>j), i * bits));
+      v128.store64_lane(to + <usize>j, fields, 0);
       j += 8;
     }
     if (j + 4 <= columns) {
-      let nibbles = load<u32>(from + <usize>j);
-      for (let i = 1; i < count; i++) nibbles |= load<u32>(from + <usize>i * planeBytes + <usize>j) << (i * bits);
-      store<u32>(to + <usize>j, nibbles);
+      let fields = load<u32>(from + <usize>j);
+      for (let i = 1; i < count; i++) fields |= load<u32>(from + <usize>i * planeBytes + <usize>j) << (i * bits);
+      store<u32>(to + <usize>j, fields);
       j += 4;
     }
   }
   for (; j < columns; j++) {
-    let nibble = 0;
-    for (let i = 0; i < count; i++) nibble |= <i32>load<u8>(from + <usize>i * planeBytes + <usize>(j * stride)) << (i * bits);
-    store<u8>(to + <usize>j, <u8>nibble);
+    let field = 0;
+    for (let i = 0; i < count; i++) field |= <i32>load<u8>(from + <usize>i * planeBytes + <usize>(j * stride)) << (i * bits);
+    store<u8>(to + <usize>j, <u8>field);
   }
 }
 

@@ -1,5 +1,5 @@
 import { batchMoments, batchNormalise, batchNormaliseGradient, batchNormaliseGradientSums } from "./batch-norm-f32";
-import { packFilterBytes, packFilterNibbles, packFilterPairs } from "./code-filters";
+import { packFilterBytes, packFilterEntries, packFilterNibbles, packFilterPairs } from "./code-filters";
 import { correlateCodes } from "./conv2d-codes";
 import { correlate, packFilters } from "./conv2d-f32";
 import { correlateWeights, sumPartials } from "./conv2d-weight-gradient-f32";
@@ -56,6 +56,7 @@ function execute(opcode: i32, args: usize, chunk: i32, scratch: usize): void {
     case op.PACK_FILTER_PAIRS: packFilterPairs(args, chunk); break;
     case op.PACK_FILTER_NIBBLES: packFilterNibbles(args, chunk); break;
     case op.PACK_FILTER_BYTES: packFilterBytes(args, chunk); break;
+    case op.PACK_FILTER_ENTRIES: packFilterEntries(args, chunk); break;
     case op.CORRELATE_CODES: correlateCodes(args, chunk, scratch); break;
     case op.PACK_WINOGRAD: packWinograd(args, chunk); break;
     case op.WINOGRAD: winograd(args, chunk, scratch); break;

@@ -32,6 +32,7 @@ export const CORRELATE_CODES = 27;
 export const PACK_WINOGRAD = 28;
 export const WINOGRAD = 29;
 export const PACK_FILTER_BYTES = 30;
+export const PACK_FILTER_ENTRIES = 31;
 
 export const PACK_CODES = 40;
 export const UNPACK_CODES = 41;

@@ -35,4 +35,5 @@ export const conv2dKernel: Kernel = defineKernel({
       out: places.of(call.outputs[0]),
     }),
   name: () => "conv2d-f32-direct",
+  reason: () => "values in f32: filters meet shifted runs of padded planes, without im2col",
 });

@@ -74,6 +74,9 @@ const furthestShift = (axis: Axis): number => Math.max(0, ...tapsOf(axis).map(({
 const longest = (axis: Axis): number => Math.max(...axis.outputs.map(({ count }) => count));
 const phasesOf = (axis: Axis): number[] => [...new Set(tapsOf(axis).map(({ phase }) => phase))].sort((a, b) => a - b);
 
+/** Floats from one row of a plane to the next. */
+export const pitchOf = (columns: Axis): number => rowOf(columns).pitch;
+
 /** A plane's row: enough zeros at its left end to serve as the right end of the row before. */
 function rowOf(axis: Axis): { pitch: number; leadingZeros: number } {
   const last = Math.max(0, ...axis.outputs.flatMap(({ count, taps }) => taps.map(({ shift }) => count - 1 + shift)));
@@ -128,11 +131,17 @@ export interface PlaneOptions {
   readonly maxBytes: number;
   /** Bands are cut further while there are fewer than this, and each keeps this many outputs. */
   readonly leastBands: number;
+  /** Rows of a band, where they do not follow from the above. */
+  readonly bandRows?: number;
 }
 
 const LEAST_PIXELS = 128;
 
-export function layOutPlanes(rows: Axis, columns: Axis, { channels, maxBytes, leastBands }: PlaneOptions): Planes {
+export function layOutPlanes(
+  rows: Axis,
+  columns: Axis,
+  { channels, maxBytes, leastBands, ...options }: PlaneOptions,
+): Planes {
   const { pitch, leadingZeros } = rowOf(columns);
   const rowShift = furthestShift(rows);
   const phases = phasesOf(rows).flatMap((fy) => phasesOf(columns).map((fx) => [fy, fx] as const));
@@ -140,7 +149,7 @@ export function layOutPlanes(rows: Axis, columns: Axis, { channels, maxBytes, le
   const rowBytes = Math.max(1, channels * phases.length * pitch * 4);
   const byMemory = Math.max(1, Math.floor(maxBytes / rowBytes) - rowShift);
   const byWork = Math.max(Math.ceil(height / leastBands), Math.ceil(LEAST_PIXELS / pitch));
-  const bandRows = Math.min(height, byMemory, byWork);
+  const bandRows = options.bandRows ?? Math.min(height, byMemory, byWork);
   const floats = planeFloats(bandRows + rowShift, pitch, leadingZeros);
   const planeOf = new Map(phases.map(([fy, fx], index) => [`${fy},${fx}`, index]));
   const ranges = rows.outputs.flatMap((row) =>
@@ -176,15 +185,17 @@ export interface Correlation {
   readonly filterRowStride: number;
   readonly filterGroupStride: number;
   filterOffset(channel: number, r: number, s: number): number;
+  /** Rows of outputs in a band, where the kernel wants to choose them. */
+  readonly bandRows?: number;
 }
 
 const PLANES_BYTES = 384 * 1024;
 const LEAST_CHUNKS = 16;
 
 export function layOutCorrelation(correlation: Correlation): Planes {
-  const { rows, columns, sourceChannels, images, groups } = correlation;
+  const { rows, columns, sourceChannels, images, groups, bandRows } = correlation;
   const leastBands = Math.max(1, Math.ceil(LEAST_CHUNKS / Math.max(1, images * groups)));
-  return layOutPlanes(rows, columns, { channels: sourceChannels, maxBytes: PLANES_BYTES, leastBands });
+  return layOutPlanes(rows, columns, { channels: sourceChannels, maxBytes: PLANES_BYTES, leastBands, bandRows });
 }
 
 export const totalK = ({ ranges }: Planes): number => ranges.reduce((sum, { shifts }) => sum + shifts.length, 0);
@@ -229,9 +240,11 @@ interface PlaneForm {
   readonly elementBytes: number;
   readonly extra: readonly number[];
   readonly extraScratchBytes: number;
+  /** Chunks that take a share of the filters each. */
+  readonly shares: number;
 }
 
-const f32Form: PlaneForm = { opcode: CORRELATE, elementBytes: 4, extra: [], extraScratchBytes: 0 };
+const f32Form: PlaneForm = { opcode: CORRELATE, elementBytes: 4, extra: [], extraScratchBytes: 0, shares: 1 };
 
 export function emitCorrelation(
   correlation: Correlation,
@@ -261,7 +274,7 @@ export function emitCorrelation(
   return [
     {
       opcode: form.opcode,
-      chunks: images * groups * planes.bands,
+      chunks: images * groups * planes.bands * form.shares,
       words: [
         ...[source, packed, out, groups, sourceChannels, rows.size, columns.size],
         ...[rows.step, columns.step, rows.pad, columns.pad, planes.pitch, floats, outChannels, ...outSize],

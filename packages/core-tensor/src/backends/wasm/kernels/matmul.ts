@@ -46,4 +46,5 @@ export const matmulKernel = defineKernel({
     ];
   },
   name: () => "matmul-f32",
+  reason: () => "values in f32: both sides packed in panels, tiles of sums in registers",
 });

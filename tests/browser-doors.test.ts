@@ -36,6 +36,7 @@ describe("doors for browsers", () => {
     "@lowbit/nn",
     "@lowbit/data",
     "@lowbit/distill",
+    "@lowbit/dlac-sim",
     "@lowbit/quant",
     "@lowbit/report",
     "@lowbit/rnn",

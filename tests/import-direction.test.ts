@@ -13,12 +13,14 @@ const mayImport = new Map<string, readonly string[]>([
   ["@lowbit/rnn", ["@lowbit/core-tensor"]],
   ["@lowbit/wrpn", ["@lowbit/core-tensor", "@lowbit/nn", "@lowbit/quant"]],
   ["@lowbit/sweep", ["@lowbit/core-tensor", "@lowbit/report"]],
+  ["@lowbit/dlac-sim", []],
   [
     "lowbit",
     [
       "@lowbit/core-tensor",
       "@lowbit/data",
       "@lowbit/distill",
+      "@lowbit/dlac-sim",
       "@lowbit/nn",
       "@lowbit/quant",
       "@lowbit/report",

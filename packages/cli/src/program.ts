@@ -13,6 +13,7 @@ import { addListVerb } from "./verbs/list.js";
 import { addMemoryVerb } from "./verbs/memory.js";
 import { addPredictVerb } from "./verbs/predict.js";
 import { addSchemaVerb } from "./verbs/schema.js";
+import { addSimulateVerb } from "./verbs/simulate.js";
 import { addStudyVerb } from "./verbs/study.js";
 import { addTrainVerb } from "./verbs/train.js";
 
@@ -43,6 +44,7 @@ export function createProgram(): Command {
     addSchemaVerb,
     addDoctorVerb,
     addDemoVerb,
+    addSimulateVerb,
     addStudyVerb,
   ];
   for (const addVerb of verbs) addVerb(program as Command);

@@ -1,0 +1,157 @@
+import { ArgumentError } from "@lowbit/core-tensor";
+import { openStorage, parseJson } from "@lowbit/core-tensor/storage";
+import {
+  type Configuration,
+  type LayerReport,
+  parseConfiguration,
+  parseTechnology,
+  parseTopology,
+  parseWorkload,
+  readScalesimCfg,
+  type SimulationMode,
+  type SimulationReport,
+  simulate,
+  type Technology,
+  type TopologyKind,
+  technologyNames,
+  technologyTable,
+  type Workload,
+} from "@lowbit/dlac-sim";
+import { modelWorkload } from "./model-workload.js";
+import { warn } from "./print.js";
+import { type Column, formatTable } from "./table.js";
+
+export interface SimulationOptions {
+  readonly workload?: string;
+  readonly model?: string;
+  readonly config: string;
+  readonly mode?: SimulationMode;
+  readonly workloadKind: TopologyKind;
+  readonly scalesimCompat: boolean;
+  readonly precision: string;
+  readonly width: number;
+  readonly input?: string;
+  readonly wDensity: number;
+  readonly aDensity: number;
+  readonly technology: string;
+}
+
+/** `lowbit simulate`, from what was typed to the report. */
+export async function runSimulation(options: SimulationOptions): Promise<SimulationReport> {
+  const configuration = await readConfiguration(options);
+  const workload = await readWorkload(options);
+  return simulate(workload, configuration, { technology: await readTechnology(options.technology) });
+}
+
+const isCfg = (file: string): boolean => /\.cfg$/i.test(file);
+
+async function readConfiguration({ config, mode, scalesimCompat }: SimulationOptions): Promise<Configuration> {
+  if (isCfg(config)) {
+    if (mode !== undefined && mode !== "systolic") {
+      throw new ArgumentError(`${config} describes a systolic array, not ${mode}`, {
+        where: "--mode",
+        want: "systolic, or a machine as JSON",
+      });
+    }
+    const { configuration, warnings } = readScalesimCfg(await readText(config, "--config"), config);
+    for (const each of warnings) warn(each);
+    return { ...configuration, ...(scalesimCompat && { scalesimCompat }) };
+  }
+  const fields = parseJson(await readText(config, "--config"), { file: config });
+  const isObject = fields !== null && typeof fields === "object" && !Array.isArray(fields);
+  const configuration = parseConfiguration(isObject && mode !== undefined ? { ...fields, mode } : fields, config);
+  if (!scalesimCompat) return configuration;
+  if (configuration.mode === "systolic") return { ...configuration, scalesimCompat };
+  throw new ArgumentError(`a machine in ${configuration.mode} mode can't count as SCALE-Sim does`, {
+    where: "--scalesim-compat",
+    want: "a systolic array",
+  });
+}
+
+async function readWorkload(options: SimulationOptions): Promise<Workload> {
+  const { workload, model, workloadKind } = options;
+  if ((workload === undefined) === (model === undefined)) {
+    throw new ArgumentError("simulate needs a network", { want: "--workload FILE or --model NAME, one of them" });
+  }
+  if (model !== undefined) {
+    const { precision, width, input, wDensity, aDensity } = options;
+    for (const [option, value] of [
+      ["--w-density", wDensity],
+      ["--a-density", aDensity],
+    ] as const) {
+      if (value >= 0 && value <= 1) continue;
+      throw new ArgumentError(`a density can't be ${value}`, {
+        where: option,
+        want: "a number from 0 to 1",
+        got: value,
+      });
+    }
+    return modelWorkload({ model, width, input }, precision, { wDensity, aDensity });
+  }
+  const file = workload as string;
+  const text = await readText(file, "--workload");
+  if (/\.csv$/i.test(file)) return parseTopology(text, workloadKind, file);
+  return parseWorkload(parseJson(text, { file }), file);
+}
+
+async function readTechnology(name: string): Promise<Technology> {
+  const known = technologyNames.find((each) => each === name);
+  if (known !== undefined) return technologyTable(known);
+  return parseTechnology(parseJson(await readText(name, "--technology"), { file: name }), name);
+}
+
+const MOST_BYTES = 16 * 2 ** 20;
+
+async function readText(file: string, option: string): Promise<string> {
+  const storage = openStorage();
+  if ((await storage.status(file))?.kind !== "file") {
+    throw new ArgumentError(`there is no file ${JSON.stringify(file)}`, { where: option, want: "an existing file" });
+  }
+  return new TextDecoder().decode(await storage.read(file, { limit: MOST_BYTES }));
+}
+
+const count = (value: number): string => value.toLocaleString("en");
+const percent = (value: number): string => `${(100 * value).toFixed(1)} %`;
+const microjoule = (picojoule: number): string => (picojoule / 1e6).toFixed(2);
+
+const columns: readonly Column<LayerReport>[] = [
+  { title: "layer", value: ({ name }) => name },
+  { title: "w/a bits", value: ({ wBits, aBits }) => `${wBits}/${aBits}`, isNumber: true },
+  { title: "MACs", value: ({ macs }) => count(macs), isNumber: true },
+  { title: "executed", value: ({ macs, executedMacs }) => percent(executedMacs / macs), isNumber: true },
+  { title: "cycles", value: ({ cycles }) => count(cycles), isNumber: true },
+  { title: "used", value: ({ utilisation }) => percent(utilisation), isNumber: true },
+  { title: "dense MACs/cycle", value: ({ denseMacsPerCycle }) => denseMacsPerCycle.toFixed(1), isNumber: true },
+  { title: "executed", value: ({ executedMacsPerCycle }) => executedMacsPerCycle.toFixed(1), isNumber: true },
+  { title: "µJ", value: ({ energyPJ }) => microjoule(energyPJ), isNumber: true },
+];
+
+export function formatSimulation({
+  workload,
+  mode,
+  layers,
+  total,
+  throughput,
+  area,
+  technology,
+  assumptions,
+}: SimulationReport): string {
+  const { cyclesBy, energyByPJ } = total;
+  const parts = Object.entries(cyclesBy).map(([name, cycles]) => `${name} ${count(cycles)}`);
+  const energies = Object.entries(energyByPJ).map(([name, energy]) => `${name} ${microjoule(energy)}`);
+  const assumed = technology.rows.filter(({ status }) => status === "assumed").map(({ row }) => row);
+  return [
+    `${workload} on a simulated machine, mode ${mode}`,
+    "",
+    formatTable(columns, layers),
+    "",
+    `cycles       ${count(total.cycles)}: ${parts.join(", ")}`,
+    `MACs         ${count(total.macs)}, ${count(total.executedMacs)} executed; ${percent(total.utilisation)} of what the units could do`,
+    `latency      ${throughput.latencyMs.toPrecision(4)} ms, ${throughput.framesPerSecond.toPrecision(4)} frames a second`,
+    `throughput   ${throughput.denseEquivalentTOPS.toPrecision(3)} TOPS dense-equivalent, ${throughput.executedTOPS.toPrecision(3)} executed`,
+    `per mm²      ${throughput.denseEquivalentTOPSPerMM2.toPrecision(3)} TOPS dense-equivalent, ${throughput.executedTOPSPerMM2.toPrecision(3)} executed, on a core of ${area.coreMM2.toPrecision(3)} mm²`,
+    `energy       ${microjoule(total.energyPJ)} µJ: ${energies.join(", ")}`,
+    `technology   ${technology.name} at ${technology.nodeNm} nm${assumed.length > 0 ? `; assumed rows: ${assumed.join(", ")}` : ""}`,
+    ...assumptions.map((each) => `assumed      ${each}`),
+  ].join("\n");
+}

@@ -1,0 +1,126 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { runJson, runLowbit, temporaryFolder } from "./run-lowbit.js";
+
+const work = temporaryFolder();
+function file(name: string, content: string | object): string {
+  const path = join(work, name);
+  writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
+  return path;
+}
+
+const cfg = file(
+  "scale.cfg",
+  `[general]
+run_name = test
+[architecture_presets]
+ArrayHeight: 32
+ArrayWidth: 32
+IfmapSramSzkB: 512
+FilterSramSzkB: 512
+OfmapSramSzkB: 256
+Dataflow: ws
+Bandwidth: 10
+[sparsity]
+SparsitySupport : false
+[run_presets]
+InterfaceBandwidth: CALC
+`,
+);
+const alexnet = file("alexnet.csv", "Layer name, …,\nConv1, 224, 224, 11, 11, 3, 96, 4,\n");
+const product = file("product.csv", "Layer Name, M, N, K,\nTest 1, 256, 128, 256,");
+const grid = file("grid.json", { mode: "closed" });
+
+describe("lowbit simulate", () => {
+  it("takes SCALE-Sim's files as they are", async () => {
+    const words = ["simulate", "--workload", alexnet, "--config", cfg];
+    const { layers, total } = await runJson([...words, "--scalesim-compat"]);
+    expect(layers[0]).toMatchObject({ name: "Conv1", macs: 3025 * 96 * 363, cycles: 112283 });
+    expect(total.overallUtilisation).toBeCloseTo(91.683, 3);
+    const gemm = ["simulate", "--workload", product, "--workload-kind", "gemm", "--config", cfg, "--scalesim-compat"];
+    expect((await runJson(gemm)).total.cycles).toBe(11199);
+    expect((await runLowbit(words)).stderr).toMatch(/warning: .*\[sparsity\] is not used/);
+  });
+
+  it("runs a built-in network in both models of the grid", async () => {
+    const words = [
+      "simulate",
+      "--model",
+      "resnet8",
+      "--precision",
+      "w2a2",
+      "--config",
+      grid,
+      "--w-density",
+      "0.5",
+      "--a-density",
+      "0.4",
+    ];
+    const closed = await runJson(words);
+    const event = await runJson([...words, "--mode", "event"]);
+    expect(closed.mode).toBe("closed");
+    expect(event.mode).toBe("event");
+    expect(closed.layers[0].aDensity).toBe(1); // images
+    expect(closed.layers[1]).toMatchObject({ wBits: 2, aBits: 2, wDensity: 0.5, aDensity: 0.4 });
+    expect(closed.total.macs).toBe((await runJson(["cost", "--model", "resnet8"])).macs);
+    expect(Math.abs(closed.total.cycles / event.total.cycles - 1)).toBeLessThan(0.1);
+    const { cyclesBy, cycles } = event.total;
+    expect(Object.values(cyclesBy as Record<string, number>).reduce((sum, part) => sum + part)).toBe(cycles);
+  });
+
+  it("runs a bit-fusion array by its defaults", async () => {
+    const machine = file("fusion.json", { mode: "bit-fusion", rows: 16, columns: 32, dramBitsPerCycle: 4096 });
+    const layer = {
+      name: "conv2",
+      type: "conv",
+      H: 27,
+      W: 27,
+      C: 96,
+      M: 256,
+      R: 5,
+      S: 5,
+      padH: 2,
+      padW: 2,
+      batch: 16,
+      wBits: 4,
+      aBits: 4,
+    };
+    const { total } = await runJson([
+      "simulate",
+      "--workload",
+      file("conv2.json", { layers: [layer] }),
+      "--config",
+      machine,
+    ]);
+    expect(total).toMatchObject({ macs: 7166361600, cycles: 4665659 });
+  });
+
+  it("prints a table for people, and what is assumed", async () => {
+    const { code, stdout } = await runLowbit(["simulate", "--model", "resnet8", "--config", grid]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/per mm² .*TOPS dense-equivalent, .* executed/);
+    expect(stdout).toMatch(/dLAC's grid, .* are not public/);
+  });
+
+  it.each([
+    ["no network", ["--config", grid], 2, /--workload FILE or --model NAME/],
+    ["no machine", ["--model", "resnet8"], 2, /--config/],
+    ["a file that is not there", ["--model", "resnet8", "--config", join(work, "no.json")], 2, /no file/],
+    ["a .cfg in another mode", ["--model", "resnet8", "--config", cfg, "--mode", "event"], 2, /systolic/],
+    [
+      "a field out of range",
+      ["--model", "resnet8", "--config", file("bad.json", { mode: "closed", lanes: 0 })],
+      78,
+      /lanes can't be 0[\s\S]*from 1 to 1024/,
+    ],
+    ["a damaged workload", ["--workload", file("bad-net.json", "{"), "--config", grid], 65, /bad-net\.json/],
+    ["a topology of the other kind", ["--workload", product, "--config", cfg], 65, /--workload-kind gemm/],
+    ["a density that is none", ["--model", "resnet8", "--config", grid, "--w-density", "2"], 2, /--w-density/],
+  ])("refuses %s", async (_, words, exit, message) => {
+    const { code, stdout, stderr } = await runLowbit(["simulate", ...words]);
+    expect(stderr).toMatch(message);
+    expect(stdout).toBe("");
+    expect(code).toBe(exit);
+  });
+});

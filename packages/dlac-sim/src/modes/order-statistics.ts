@@ -1,0 +1,165 @@
+/** Mean and variance of a random number of cycles. */
+export interface Moments {
+  readonly mean: number;
+  readonly variance: number;
+}
+
+/** Independent counts that are compared: `lanes` of them for each of several window lengths. */
+export interface Slice {
+  readonly positions: number;
+  readonly lanes: number;
+}
+
+/** A group of lanes that wait for each other, on a grid of `rows` × `columns` elements with the same slices each. */
+export interface LaneGroup {
+  readonly slices: readonly Slice[];
+  readonly rows: number;
+  readonly columns: number;
+  /** The share of activations and of weights that make work; 1 where their zeros are not skipped. */
+  readonly aDensity: number;
+  readonly wDensity: number;
+}
+
+const TAIL = 1e-12; // of a distribution: what is left out below and above
+const MOST_CONDITIONS = 32;
+
+/**
+ * The slowest lane of a group: mean and variance of the greatest of its counts.
+ *
+ * A lane counts, over its positions, those where activation and weight are both non-zero. Elements of a row share activations: given
+ * that A of n positions have one, their counts are independent binomials of A and the weights' density, so
+ * P(all ≤ t) = Σ_A P(A) · F(t; A, wDensity)^columns, exactly. Lanes of an element have positions of their own and are independent:
+ * the product over lanes. Rows are taken as independent too, which is exact where weights make no difference, and else a little too
+ * pessimistic, since they share weights. Where only weights are skipped, rows do the same work and count once.
+ */
+export function slowestLane({ slices, rows, columns, aDensity, wDensity }: LaneGroup): Moments {
+  const most = Math.max(...slices.map(({ positions }) => positions));
+  if (aDensity === 1 && wDensity === 1) return { mean: most, variance: 0 };
+  const independentRows = aDensity === 1 ? 1 : rows;
+  const cdfs = slices
+    .filter(({ lanes }) => lanes > 0)
+    .map(({ positions, lanes }) => ({
+      cdf: rowCdf(positions, aDensity, wDensity, columns),
+      power: lanes * independentRows,
+    }));
+  let [mean, square] = [0, 0];
+  for (let t = 0; t < most; t++) {
+    let below = 1; // P(all counts ≤ t)
+    for (const { cdf, power } of cdfs) below *= cdf(t) ** power;
+    if (below >= 1 - TAIL) break;
+    mean += 1 - below;
+    square += (2 * t + 1) * (1 - below);
+  }
+  return { mean, variance: Math.max(0, square - mean * mean) };
+}
+
+/** P(the counts of `columns` elements that share their activations are all ≤ t), as a function of t. */
+function rowCdf(positions: number, aDensity: number, wDensity: number, columns: number): (t: number) => number {
+  if (wDensity === 1) return tabulate(binomialCdf(positions, aDensity)); // all columns count the activations alone
+  if (aDensity === 1) {
+    const cdf = tabulate(binomialCdf(positions, wDensity));
+    return (t) => cdf(t) ** columns;
+  }
+  const conditions = quantiles(positions, aDensity).map(({ value, weight }) => ({
+    weight,
+    cdf: tabulate(binomialCdf(value, wDensity)),
+  }));
+  return (t) => {
+    let sum = 0;
+    for (const { weight, cdf } of conditions) {
+      const below = cdf(t);
+      sum += below === 1 ? weight : weight * below ** columns;
+    }
+    return Math.min(1, sum);
+  };
+}
+
+/** A table of a distribution from `start` on: 0 before, 1 after. */
+interface CdfTable {
+  readonly start: number;
+  readonly values: readonly number[];
+}
+
+const tabulate =
+  ({ start, values }: CdfTable) =>
+  (t: number): number =>
+    t < start ? 0 : t - start < values.length ? values[t - start] : 1;
+
+/** P(X ≤ t) of a binomial, where it is neither 0 nor 1. Summed from the mode, so that nothing overflows. */
+export function binomialCdf(count: number, density: number): CdfTable {
+  const { start, weights } = binomialWeights(count, density);
+  let sum = 0;
+  const values = weights.map((weight) => {
+    sum += weight;
+    return Math.min(1, sum);
+  });
+  values[values.length - 1] = 1;
+  return { start, values };
+}
+
+function binomialWeights(count: number, density: number): { readonly start: number; readonly weights: number[] } {
+  if (density <= 0 || count === 0) return { start: 0, weights: [1] };
+  if (density >= 1) return { start: count, weights: [1] };
+  const mode = Math.min(count, Math.floor((count + 1) * density));
+  const odds = density / (1 - density);
+  const down: number[] = [];
+  for (let k = mode, weight = 1; k > 0; k--) {
+    weight *= k / ((count - k + 1) * odds);
+    if (weight < TAIL) break;
+    down.push(weight);
+  }
+  const weights = [...down.reverse(), 1];
+  const start = mode - down.length;
+  for (let k = mode, weight = 1; k < count; k++) {
+    weight *= ((count - k) * odds) / (k + 1);
+    if (weight < TAIL) break;
+    weights.push(weight);
+  }
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return { start, weights: weights.map((weight) => weight / total) };
+}
+
+/** A binomial as at most so many values with their weights: neighbours are joined at their mean, rounded. */
+function quantiles(count: number, density: number): { readonly value: number; readonly weight: number }[] {
+  const { start, weights } = binomialWeights(count, density);
+  const step = Math.ceil(weights.length / MOST_CONDITIONS);
+  const joined: { value: number; weight: number }[] = [];
+  for (let first = 0; first < weights.length; first += step) {
+    let [weight, sum] = [0, 0];
+    for (let index = first; index < Math.min(first + step, weights.length); index++) {
+      weight += weights[index];
+      sum += weights[index] * (start + index);
+    }
+    joined.push({ value: Math.round(sum / weight), weight });
+  }
+  return joined;
+}
+
+const greatestNormals = new Map<number, number>();
+
+/** Mean of the greatest of n independent standard normals: 0, 0.564, 0.846, 1.029 … */
+export function greatestNormal(n: number): number {
+  if (n <= 1) return 0;
+  const known = greatestNormals.get(n);
+  if (known !== undefined) return known;
+  // E = ∫ (1 − Φ(x)^n) over x > 0 − ∫ Φ(x)^n over x < 0, by the midpoint rule
+  const [limit, steps] = [9, 1800];
+  const width = (2 * limit) / steps;
+  let mean = 0;
+  for (let step = 0; step < steps; step++) {
+    const x = -limit + (step + 0.5) * width;
+    const below = normalCdf(x) ** n;
+    mean += width * (x > 0 ? 1 - below : -below);
+  }
+  greatestNormals.set(n, mean);
+  return mean;
+}
+
+/** Φ, to 1.5e-7: Abramowitz and Stegun, 7.1.26. */
+function normalCdf(x: number): number {
+  const z = Math.abs(x) / Math.SQRT2;
+  const t = 1 / (1 + 0.3275911 * z);
+  const poly = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
+  const tail = (poly * Math.exp(-z * z)) / 2;
+  return x > 0 ? 1 - tail : tail;
+}

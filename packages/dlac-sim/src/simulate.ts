@@ -168,7 +168,7 @@ function figuresOf(runs: readonly PricedRun[], machine: Configuration): Figures 
   const busy = ({ cyclesBy: by }: LayerRun): number => by.compute + by.imbalance + by.synchronisation;
   return {
     ...{ macs, executedMacs, skippedMacs: macs - executedMacs, cycles, cyclesBy },
-    utilisation: share(
+    utilisation: used(
       executedMacs,
       could(({ cyclesBy: by }) => cyclesOf(by)),
     ),
@@ -176,7 +176,7 @@ function figuresOf(runs: readonly PricedRun[], machine: Configuration): Figures 
       macs,
       sum(({ run }) => run.macs / run.mappingUtilisation),
     ),
-    busyUtilisation: Math.min(1, share(executedMacs, could(busy))),
+    busyUtilisation: used(executedMacs, could(busy)),
     denseMacsPerCycle: share(macs, cycles),
     executedMacsPerCycle: share(executedMacs, cycles),
     energyPJ: energyByPJ.operations + energyByPJ.sram + energyByPJ.dram,
@@ -191,6 +191,9 @@ function figuresOf(runs: readonly PricedRun[], machine: Configuration): Figures 
 
 /** Nothing of nothing is nothing: a layer of zeros takes no cycle. */
 const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
+
+/** The same, at most 1: SCALE-Sim's missing cycle would make it more on an array of one unit. */
+const used = (part: number, whole: number): number => Math.min(1, share(part, whole));
 
 function throughputOf(total: Figures, workload: Workload, machine: Configuration, area: Area): Throughput {
   const seconds = total.cycles / (machine.frequencyMHz * 1e6);

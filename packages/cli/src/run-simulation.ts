@@ -1,5 +1,5 @@
 import { ArgumentError } from "@lowbit/core-tensor";
-import { openStorage, parseJson } from "@lowbit/core-tensor/storage";
+import { joinPath, openStorage, parseJson } from "@lowbit/core-tensor/storage";
 import {
   type Configuration,
   type LayerReport,
@@ -10,6 +10,7 @@ import {
   readScalesimCfg,
   type SimulationMode,
   type SimulationReport,
+  scalesimReports,
   simulate,
   type Technology,
   type TopologyKind,
@@ -34,13 +35,31 @@ export interface SimulationOptions {
   readonly wDensity: number;
   readonly aDensity: number;
   readonly technology: string;
+  readonly scalesimReports?: string;
 }
 
 /** `lowbit simulate`, from what was typed to the report. */
 export async function runSimulation(options: SimulationOptions): Promise<SimulationReport> {
   const configuration = await readConfiguration(options);
   const workload = await readWorkload(options);
-  return simulate(workload, configuration, { technology: await readTechnology(options.technology) });
+  const report = simulate(workload, configuration, { technology: await readTechnology(options.technology) });
+  if (options.scalesimReports !== undefined)
+    await writeScalesimReports(options.scalesimReports, workload, configuration);
+  return report;
+}
+
+async function writeScalesimReports(folder: string, workload: Workload, configuration: Configuration): Promise<void> {
+  if (configuration.mode !== "systolic") {
+    throw new ArgumentError(`SCALE-Sim has no reports of a machine in ${configuration.mode} mode`, {
+      where: "--scalesim-reports",
+      want: "a systolic array",
+    });
+  }
+  const storage = openStorage();
+  await storage.makeFolder(folder);
+  for (const [name, text] of scalesimReports(workload, configuration)) {
+    await storage.writeAtomic(joinPath(folder, name), text);
+  }
 }
 
 const isCfg = (file: string): boolean => /\.cfg$/i.test(file);

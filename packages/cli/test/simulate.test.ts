@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { runJson, runLowbit, temporaryFolder } from "./run-lowbit.js";
@@ -35,7 +35,11 @@ const grid = file("grid.json", { mode: "closed" });
 describe("lowbit simulate", () => {
   it("takes SCALE-Sim's files as they are", async () => {
     const words = ["simulate", "--workload", alexnet, "--config", cfg];
-    const { layers, total } = await runJson([...words, "--scalesim-compat"]);
+    const reports = join(work, "reports");
+    const { layers, total } = await runJson([...words, "--scalesim-compat", "--scalesim-reports", reports]);
+    expect(readFileSync(join(reports, "COMPUTE_REPORT.csv"), "utf8")).toMatch(
+      /^LayerID, Total Cycles, .*\n0, 112283, 0, 91\.68/,
+    );
     expect(layers[0]).toMatchObject({ name: "Conv1", macs: 3025 * 96 * 363, cycles: 112283 });
     expect(total.overallUtilisation).toBeCloseTo(91.683, 3);
     const gemm = ["simulate", "--workload", product, "--workload-kind", "gemm", "--config", cfg, "--scalesim-compat"];

@@ -17,6 +17,7 @@ export { runEvent } from "./modes/event.js";
 export type { LayerValues } from "./modes/layer-values.js";
 export { drawValues } from "./modes/layer-values.js";
 export type { Area } from "./price.js";
+export { scalesimReports } from "./scalesim-reports.js";
 export type { SimulateOptions, SimulationReport, Throughput } from "./simulate.js";
 export { simulate } from "./simulate.js";
 export type { SimulatorErrorCode, SimulatorErrorDetails } from "./simulator-error.js";

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { parseTopology, parseWorkload, readScalesimCfg, simulate } from "../src/index.js";
+import {
+  parseTopology,
+  parseWorkload,
+  readScalesimCfg,
+  type SystolicConfiguration,
+  scalesimReports,
+  simulate,
+} from "../src/index.js";
 
 const cfg = (dataflow: string, side = 32): string => `[general]
 run_name = test
@@ -78,5 +85,53 @@ describe("systolic arrays, against SCALE-Sim's own reports", () => {
 
   it("rounds output sizes down unless it is to be compatible", () => {
     expect(simulate(alexnet, { ...compatible("ws"), scalesimCompat: false }).total.macs).toBe(54 * 54 * 96 * 363);
+  });
+
+  const cells = (report: string | undefined): string[] => (report ?? "").split("\n")[1].split(", ");
+
+  it("writes SCALE-Sim's compute report", () => {
+    const report = scalesimReports(alexnet, compatible("ws") as SystolicConfiguration).get("COMPUTE_REPORT.csv");
+    expect(report?.split("\n")[0]).toBe(
+      "LayerID, Total Cycles, Stall Cycles, Overall Util %, Mapping Efficiency %, Compute Util %,",
+    );
+    const [id, cycles, stalls, ...shares] = cells(report).map(Number.parseFloat);
+    expect([id, cycles, stalls]).toEqual([0, 112283, 0]);
+    // test/golden_trace/COMPUTE_REPORT.csv
+    expect(shares[0]).toBeCloseTo(91.68309650614964, 10);
+    expect(shares[1]).toBeCloseTo(94.53125, 10);
+    expect(shares[2]).toBeCloseTo(90.78000992063485, 10);
+  });
+
+  // golden_trace_user_{os,ws,is}: mapping efficiency 100 in all, compute utilisation as here
+  it.each([
+    ["os", 80.50314465408806],
+    ["ws", 67.19160104986877],
+    ["is", 50.59288537549407],
+  ])("computes SCALE-Sim's compute utilisation, %s: %d %", (dataflow, utilisation) => {
+    const reports = scalesimReports(product, compatible(dataflow) as SystolicConfiguration);
+    const [, , , , mapping, compute] = cells(reports.get("COMPUTE_REPORT.csv")).map(Number.parseFloat);
+    expect(mapping).toBe(100);
+    expect(compute).toBeCloseTo(utilisation, 10);
+  });
+
+  // golden_trace_user_{os,ws}/DETAILED_ACCESS_REPORT.csv; last cycles there are later by its stalls
+  it.each([
+    ["os", 42272, ["1", "52417", "262144", "1", "52417", "262144", "255", "52447", "32768"]],
+    ["ws", 41248, ["33", "52417", "262144", "1", "52130", "32768", "63", "52447", "262144"]],
+  ])("writes SCALE-Sim's accesses, %s", (dataflow, stalls, expected) => {
+    const reports = scalesimReports(product, compatible(dataflow) as SystolicConfiguration);
+    const access = cells(reports.get("DETAILED_ACCESS_REPORT.csv")).slice(1, 10).map(Number);
+    const [inputStop, weightStop, outputStop] = [1, 4, 7].map((index) => access[index] + stalls);
+    expect([
+      access[0],
+      inputStop,
+      access[2],
+      access[3],
+      weightStop,
+      access[5],
+      access[6],
+      outputStop,
+      access[8],
+    ]).toEqual(expected.map(Number));
   });
 });

@@ -31,6 +31,7 @@ export function addSimulateVerb(program: Command): void {
     .option("--w-density <share>", "of --model: the share of weights that are not zero", numberValue, 1)
     .option("--a-density <share>", "of --model: the share of activations that are not zero", numberValue, 1)
     .option("--technology <name>", "energies and areas: low, nominal, high, or a JSON file", "nominal")
+    .option("--scalesim-reports <folder>", "of a systolic array: also write SCALE-Sim's three reports there")
     .option("--json", "print JSON, for programs", false)
     .action(async ({ json, ...options }) => {
       const { runSimulation, formatSimulation } = await import("../run-simulation.js");

@@ -8,6 +8,7 @@ import {
   parseTopology,
   parseWorkload,
   readScalesimCfg,
+  reportCsv,
   type SimulationMode,
   type SimulationReport,
   scalesimReports,
@@ -18,13 +19,19 @@ import {
   technologyTable,
   type Workload,
 } from "@lowbit/dlac-sim";
+import { checkpointWorkload } from "./checkpoint-workload.js";
 import { modelWorkload } from "./model-workload.js";
 import { warn } from "./print.js";
+import { reportSimulation } from "./report-simulation.js";
 import { type Column, formatTable } from "./table.js";
+import { checkReportFile, writeReport } from "./write-report.js";
 
 export interface SimulationOptions {
   readonly workload?: string;
   readonly model?: string;
+  readonly checkpoint?: string;
+  readonly images: number;
+  readonly data?: string;
   readonly config: string;
   readonly mode?: SimulationMode;
   readonly workloadKind: TopologyKind;
@@ -36,16 +43,30 @@ export interface SimulationOptions {
   readonly aDensity: number;
   readonly technology: string;
   readonly scalesimReports?: string;
+  readonly report?: string;
 }
 
-/** `lowbit simulate`, from what was typed to the report. */
-export async function runSimulation(options: SimulationOptions): Promise<SimulationReport> {
+/** `lowbit simulate`, from what was typed to the report, and the files that were asked for beside it. */
+export async function runSimulation(
+  options: SimulationOptions,
+): Promise<{ readonly report: SimulationReport; readonly written: readonly string[] }> {
+  const { report: file, scalesimReports: folder } = options;
+  if (file !== undefined && !/\.(csv|json)$/.test(file)) checkReportFile(file);
   const configuration = await readConfiguration(options);
   const workload = await readWorkload(options);
   const report = simulate(workload, configuration, { technology: await readTechnology(options.technology) });
-  if (options.scalesimReports !== undefined)
-    await writeScalesimReports(options.scalesimReports, workload, configuration);
-  return report;
+  if (folder !== undefined) await writeScalesimReports(folder, workload, configuration);
+  return { report, written: file === undefined ? [] : await writeFiles(file, report) };
+}
+
+async function writeFiles(file: string, report: SimulationReport): Promise<readonly string[]> {
+  const storage = openStorage();
+  if (!/\.(csv|json)$/.test(file)) return writeReport(storage, file, reportSimulation(report));
+  await storage.writeAtomic(
+    file,
+    file.endsWith(".csv") ? reportCsv(report) : `${JSON.stringify(report, undefined, 2)}\n`,
+  );
+  return [file];
 }
 
 async function writeScalesimReports(folder: string, workload: Workload, configuration: Configuration): Promise<void> {
@@ -64,7 +85,7 @@ async function writeScalesimReports(folder: string, workload: Workload, configur
 
 const isCfg = (file: string): boolean => /\.cfg$/i.test(file);
 
-async function readConfiguration({ config, mode, scalesimCompat }: SimulationOptions): Promise<Configuration> {
+export async function readConfiguration({ config, mode, scalesimCompat }: SimulationOptions): Promise<Configuration> {
   if (isCfg(config)) {
     if (mode !== undefined && mode !== "systolic") {
       throw new ArgumentError(`${config} describes a systolic array, not ${mode}`, {
@@ -87,11 +108,14 @@ async function readConfiguration({ config, mode, scalesimCompat }: SimulationOpt
   });
 }
 
-async function readWorkload(options: SimulationOptions): Promise<Workload> {
-  const { workload, model, workloadKind } = options;
-  if ((workload === undefined) === (model === undefined)) {
-    throw new ArgumentError("simulate needs a network", { want: "--workload FILE or --model NAME, one of them" });
+export async function readWorkload(options: SimulationOptions): Promise<Workload> {
+  const { workload, model, checkpoint, workloadKind } = options;
+  if ([workload, model, checkpoint].filter((each) => each !== undefined).length !== 1) {
+    throw new ArgumentError("simulate needs a network", {
+      want: "--workload FILE, --model NAME or --checkpoint FOLDER, one of them",
+    });
   }
+  if (checkpoint !== undefined) return checkpointWorkload(checkpoint, options.images, options.data);
   if (model !== undefined) {
     const { precision, width, input, wDensity, aDensity } = options;
     for (const [option, value] of [
@@ -113,7 +137,7 @@ async function readWorkload(options: SimulationOptions): Promise<Workload> {
   return parseWorkload(parseJson(text, { file }), file);
 }
 
-async function readTechnology(name: string): Promise<Technology> {
+export async function readTechnology(name: string): Promise<Technology> {
   const known = technologyNames.find((each) => each === name);
   if (known !== undefined) return technologyTable(known);
   return parseTechnology(parseJson(await readText(name, "--technology"), { file: name }), name);

@@ -100,6 +100,80 @@ describe("lowbit simulate", () => {
     expect(total).toMatchObject({ macs: 7166361600, cycles: 4665659 });
   });
 
+  it("counts the zeros of a trained network, of its weights and of what reaches each layer", async () => {
+    const out = join(work, "trained");
+    const experiment = [
+      "--model",
+      "simple-cnn",
+      "--data",
+      "fashion-mnist-mini",
+      "--precision",
+      "w2a2",
+      "--limit",
+      "64",
+    ];
+    await runJson(["train", ...experiment, "--epochs", "1", "--out", out]);
+    const { layers } = await runJson(["simulate", "--checkpoint", out, "--config", grid, "--images", "8"]);
+    const { layers: dense } = await runJson([
+      "simulate",
+      "--model",
+      "simple-cnn",
+      "--config",
+      grid,
+      "--input",
+      "1,28,28",
+    ]);
+    expect(layers.map(({ name, macs }: never) => [name, macs])).toEqual(
+      dense.map(({ name, macs }: never) => [name, macs]),
+    );
+    const quantized = layers.filter(({ wBits }: { wBits: number }) => wBits === 2);
+    expect(quantized.length).toBeGreaterThan(0);
+    for (const { wDensity, aDensity, executedMacs, macs } of quantized) {
+      expect(wDensity).toBeGreaterThan(0.2); // ternary weights at g = 2 · std
+      expect(wDensity).toBeLessThan(0.9);
+      expect(aDensity).toBeLessThan(1);
+      expect(executedMacs).toBeLessThan(macs);
+    }
+    expect(layers[0].wDensity).toBeGreaterThan(0.99); // fp32
+    const refused = await runLowbit(["simulate", "--checkpoint", join(work, "nowhere"), "--config", grid]);
+    expect([refused.code, refused.stdout]).toEqual([2, ""]);
+  });
+
+  it("writes what it found as a page, as Markdown, as CSV and as JSON", async () => {
+    const words = ["simulate", "--model", "resnet8", "--config", grid, "--w-density", "0.5", "--report"];
+    const page = join(work, "page.html");
+    await runJson([...words, page]);
+    const html = readFileSync(page, "utf8");
+    for (const heading of ["Roofline", "Cycles", "Energy", "Occupancy over time", "Area", "What zeros gain"])
+      expect(html).toContain(heading);
+    expect(html).not.toMatch(/<script|src="http/);
+    await runJson([...words, join(work, "text.md")]);
+    expect(readFileSync(join(work, "text.md"), "utf8")).toMatch(/text\/roofline\.svg/);
+    await runJson([...words, join(work, "rows.csv")]);
+    expect(readFileSync(join(work, "rows.csv"), "utf8")).toMatch(/^name,wBits/);
+    const printed = await runJson([...words, join(work, "report.json")]);
+    expect(JSON.parse(readFileSync(join(work, "report.json"), "utf8"))).toEqual(printed);
+  });
+
+  it("sweeps over fields and technology tables", async () => {
+    const words = ["simulate", "sweep", "--model", "resnet8", "--config", grid, "--over"];
+    const { rows } = await runJson([
+      ...words,
+      "lanes=4,8",
+      "--over",
+      "skip=none,both",
+      "--over",
+      "technology=low,nominal,high",
+    ]);
+    expect(rows).toHaveLength(12);
+    expect(rows[0].values).toEqual({ technology: "low", lanes: 4, skip: "none" });
+    const energies = [0, 4, 8].map((index) => rows[index].energyPJ);
+    expect(energies[0]).toBeLessThan(energies[1]);
+    expect(energies[1]).toBeLessThan(energies[2]);
+    expect((await runLowbit([...words, "lanes=0"])).stderr).toMatch(/lanes can't be 0/);
+    expect((await runLowbit([...words, "lanes"])).stderr).toMatch(/FIELD=VALUE/);
+  });
+
   it("prints a table for people, and what is assumed", async () => {
     const { code, stdout } = await runLowbit(["simulate", "--model", "resnet8", "--config", grid]);
     expect(code).toBe(0);
@@ -108,7 +182,7 @@ describe("lowbit simulate", () => {
   });
 
   it.each([
-    ["no network", ["--config", grid], 2, /--workload FILE or --model NAME/],
+    ["no network", ["--config", grid], 2, /--workload FILE, --model NAME or --checkpoint FOLDER/],
     ["no machine", ["--model", "resnet8"], 2, /--config/],
     ["a file that is not there", ["--model", "resnet8", "--config", join(work, "no.json")], 2, /no file/],
     ["a .cfg in another mode", ["--model", "resnet8", "--config", cfg, "--mode", "event"], 2, /systolic/],

@@ -3,15 +3,15 @@ import { didYouMean } from "@lowbit/nn";
 import { z } from "zod";
 import { augmentation } from "./augmentation.js";
 
-const whole = (least: number, most: number) => {
+export const whole = (least: number, most: number) => {
   const error = `a whole number from ${least} to ${most}`;
   return z.int(error).min(least, error).max(most, error);
 };
-const above0 = (most: number) => {
+export const above0 = (most: number) => {
   const error = `a number above 0 and at most ${most}`;
   return z.number(error).gt(0, error).max(most, error);
 };
-const from0 = (want: string) => z.number(want).min(0, want);
+export const from0 = (want: string) => z.number(want).min(0, want);
 const name = (want: string) => z.string(want);
 
 /**
@@ -51,7 +51,6 @@ export const experimentSchema = z
   .meta({ title: "lowbit experiment", description: "What `lowbit train FILE.json` trains" });
 
 export type Experiment = Omit<z.output<typeof experimentSchema>, "$schema">;
-type Field = keyof Experiment;
 
 /** Where an experiment came from: decides what its mistakes are called, and their exit code. */
 export type ExperimentSource = ({ readonly kind: "options" } | { readonly kind: "file"; readonly file: string }) & {
@@ -78,7 +77,7 @@ export function mistakeIn(
 }
 
 /** Runs what resolves one field; what it refuses is told with the field's place. */
-export function resolveField<Result>(source: ExperimentSource, field: Field, resolve: () => Result): Result {
+export function resolveField<Result>(source: ExperimentSource, field: string, resolve: () => Result): Result {
   try {
     return resolve();
   } catch (error) {
@@ -97,17 +96,26 @@ export function parseExperiment(fields: unknown, source: ExperimentSource): Expe
   return parseFields(experimentSchema, fields, source);
 }
 
-/** Reads fields by a schema that has at least what every experiment has. */
+/** Reads fields by a schema that has at least what every experiment with images has. */
 export function parseFields<Fields extends { augment: string; $schema?: string }>(
   schema: z.ZodType<Fields> & { readonly shape: object },
   fields: unknown,
   source: ExperimentSource,
 ): Omit<Fields, "$schema"> {
-  const parsed = schema.safeParse(fields);
-  if (!parsed.success) throw describeIssue(parsed.error.issues[0], Object.keys(schema.shape), fields, source);
-  const { $schema: _, ...experiment } = parsed.data;
-  resolveField(source, "augment", () => augmentation(parsed.data.augment));
+  const { $schema: _, ...experiment } = parseBySchema(schema, fields, source);
+  resolveField(source, "augment", () => augmentation((experiment as { augment: string }).augment));
   return experiment;
+}
+
+/** Reads the fields of an experiment of any kind by its schema. */
+export function parseBySchema<Fields>(
+  schema: z.ZodType<Fields> & { readonly shape: object },
+  fields: unknown,
+  source: ExperimentSource,
+): Fields {
+  const parsed = schema.safeParse(fields);
+  if (parsed.success) return parsed.data;
+  throw describeIssue(parsed.error.issues[0], Object.keys(schema.shape), fields, source);
 }
 
 function describeIssue(
@@ -132,9 +140,4 @@ function describeIssue(
   );
   const headline = got === undefined ? `${field} is missing` : `${field} can't be ${JSON.stringify(got)}`;
   return mistakeIn(source, field, headline, { want: issue.message, got });
-}
-
-/** The schema as JSON Schema, for editors and other programs. */
-export function experimentJsonSchema(): unknown {
-  return z.toJSONSchema(experimentSchema, { io: "input" });
 }

@@ -11,6 +11,7 @@ import {
   type Registry,
   readPackedGeneration,
 } from "@lowbit/quant";
+import { isLanguageModel } from "./language-model-folder.js";
 import { type NetworkNotes, parseNotes, parseQuantization } from "./network-notes.js";
 
 interface Opened {
@@ -57,6 +58,13 @@ async function openFolder(storage: Storage, folder: string, registry: Registry):
     throw new FileFormatError("there is no network in this folder", {
       where: folder,
       want: "a folder that train or convert has written, with a manifest.json",
+    });
+  }
+  if (isLanguageModel(generation)) {
+    throw new ArgumentError(`the network in ${JSON.stringify(folder)} is a language model`, {
+      where: folder,
+      want: "a network for images",
+      hint: "eval, convert and sample read language models",
     });
   }
   if (!isPackedGeneration(generation)) return openTrained(storage, folder, registry);

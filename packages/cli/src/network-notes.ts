@@ -35,7 +35,7 @@ export function notesFor(experiment: Experiment, dataset: Dataset): NetworkNotes
 }
 
 /** Reads JSON of a file by a schema. */
-function parseStored<Schema extends z.ZodType>(schema: Schema, value: unknown, file: string): z.output<Schema> {
+export function parseStored<Schema extends z.ZodType>(schema: Schema, value: unknown, file: string): z.output<Schema> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const [{ path, message }] = parsed.error.issues;
@@ -51,20 +51,22 @@ export function parseNotes({ experiment, data }: JsonObject, file: string): Netw
 }
 
 const chosen = z.looseObject({ quantizer: z.string(), version: z.int(), options: z.unknown() });
+const chosenWeight = chosen.extend({ gain: z.number().positive(), learned: z.boolean().optional() });
+const slots = {
+  weight: chosenWeight.optional(),
+  input: chosen.optional(),
+  recurrent: chosenWeight.optional(),
+  state: chosen.optional(),
+  sigmoidGate: chosen.optional(),
+  tanhGate: chosen.optional(),
+  cell: chosen.optional(),
+};
 const quantizationSchema = z.strictObject({
   scheme: z.string(),
   schemeVersion: z.int(),
   precision: z.string(),
   scaleLearningRate: z.number().positive().optional(),
-  layers: z
-    .array(
-      z.strictObject({
-        layer: z.string(),
-        weight: chosen.extend({ gain: z.number().positive() }).optional(),
-        input: chosen.optional(),
-      }),
-    )
-    .max(100_000),
+  layers: z.array(z.strictObject({ layer: z.string(), ...slots })).max(100_000),
 });
 
 /**
@@ -90,10 +92,9 @@ export function parseQuantization(value: JsonValue | undefined, registry: Regist
   };
   return {
     ...rest,
-    layers: layers.map(({ layer, weight, input }) => ({
-      layer,
-      ...(weight && { weight: check(weight) }),
-      ...(input && { input: check(input) }),
-    })),
+    layers: layers.map(({ layer, ...choices }) => {
+      const checked = Object.entries(choices).flatMap(([slot, choice]) => (choice ? [[slot, check(choice)]] : []));
+      return { layer, ...(Object.fromEntries(checked) as typeof choices) };
+    }),
   };
 }

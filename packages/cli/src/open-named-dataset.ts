@@ -4,19 +4,18 @@ import { type Dataset, openDataset, type Split } from "@lowbit/data";
 
 /** Opens a data set that a person named: a folder that is not there is a mistake in the name, not a failure of the disk. */
 export async function openNamedDataset(name: string, where: string): Promise<Dataset> {
-  try {
-    return await openDataset(name);
-  } catch (error) {
-    if (!hasErrno(error, "ENOENT", "ENOTDIR")) throw error;
-    throw new ArgumentError(
-      `the data set ${JSON.stringify(name)} can't be opened: ${(error as Error).message.split("\n")[0]}`,
-      {
-        where,
-        hint: "lowbit data list tells what each name needs",
-        cause: error,
-      },
-    );
-  }
+  return openDataset(name).catch((error) => Promise.reject(explainMissing(error, name, where)));
+}
+
+/** What opening a named data set failed with, told as a mistake in the name where that is what it is. */
+export function explainMissing(error: unknown, name: string, where: string): unknown {
+  if (!hasErrno(error, "ENOENT", "ENOTDIR")) return error;
+  const [headline] = (error as Error).message.split("\n");
+  return new ArgumentError(`the data set ${JSON.stringify(name)} can't be opened: ${headline}`, {
+    where,
+    hint: "lowbit data list tells what each name needs",
+    cause: error,
+  });
 }
 
 /** The first images of a split; all of them without a limit. */

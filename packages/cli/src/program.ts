@@ -12,6 +12,7 @@ import { addInspectVerb } from "./verbs/inspect.js";
 import { addListVerb } from "./verbs/list.js";
 import { addMemoryVerb } from "./verbs/memory.js";
 import { addPredictVerb } from "./verbs/predict.js";
+import { addSampleVerb } from "./verbs/sample.js";
 import { addSchemaVerb } from "./verbs/schema.js";
 import { addSimulateVerb } from "./verbs/simulate.js";
 import { addStudyVerb } from "./verbs/study.js";
@@ -35,6 +36,7 @@ export function createProgram(): Command {
     addEvalVerb,
     addConvertVerb,
     addPredictVerb,
+    addSampleVerb,
     addInspectVerb,
     addCostVerb,
     addMemoryVerb,

@@ -14,7 +14,7 @@ import {
 import { type Precision, parsePrecision, type Registry, type Scheme } from "@lowbit/quant";
 import { type Experiment, type ExperimentSource, mistakeIn, resolveField } from "./experiment.js";
 
-/** The names of an experiment, each found. */
+/** What experiments of every kind name, each found. */
 export interface ResolvedExperiment {
   readonly precision: Precision;
   readonly scheme: Scheme;
@@ -33,7 +33,7 @@ export function resolveExperiment(
   source: ExperimentSource,
   registry: Registry,
 ): ResolvedExperiment {
-  const { model, learningRate, momentum, weightDecay } = experiment;
+  const { model } = experiment;
   if (!modelNames.includes(model)) {
     const near = didYouMean(model, modelNames);
     const hint = near === undefined ? undefined : `did you mean ${near}?`;
@@ -44,6 +44,19 @@ export function resolveExperiment(
     });
   }
   resolveField(source, "data", () => resolveDataset(experiment.data));
+  return resolveTraining(experiment, source, registry);
+}
+
+/** Finds what does not depend on the kind of network: precision and scheme, optimiser and schedule. */
+export function resolveTraining(
+  experiment: Pick<
+    Experiment,
+    "precision" | "quantizer" | "optimiser" | "schedule" | "learningRate" | "momentum" | "weightDecay"
+  >,
+  source: ExperimentSource,
+  registry: Registry,
+): ResolvedExperiment {
+  const { learningRate, momentum, weightDecay } = experiment;
   const precision = resolveField(source, "precision", () => parsePrecision(experiment.precision));
   const scheme = resolveField(source, "quantizer", () => registry.scheme(experiment.quantizer));
   checkBits(scheme, precision);

@@ -1,6 +1,8 @@
 import { ArgumentError, type Engine } from "@lowbit/core-tensor";
 import { type JsonObject, openStorage, type Storage } from "@lowbit/core-tensor/storage";
-import { convert, savePackedFolder } from "@lowbit/quant";
+import { convert, type Registry, savePackedFolder } from "@lowbit/quant";
+import { packLanguageModel, savePackedLanguageModel } from "@lowbit/rnn";
+import { findLanguageModel, type OpenedLanguageModel } from "./language-model-folder.js";
 import { type Network, openNetwork } from "./network-folder.js";
 import { type EngineChoice, openEngine } from "./open-engine.js";
 import { checkOutFolder } from "./out-folder.js";
@@ -31,16 +33,47 @@ export async function runConversion(
   const { out = "", backend, threads, build, plugin } = options;
   const storage = openStorage();
   const registry = await loadRegistry(storage, plugin);
-  const network = await openNetwork(storage, folder, registry);
+  const languageModel = await findLanguageModel(storage, folder, registry);
+  const network = languageModel ?? (await openNetwork(storage, folder, registry));
   if (network.kind === "trained" && !network.isFinished)
     note(`the run in ${folder} is not finished; packing where it stands`);
   await checkOutFolder(storage, out);
   const engine = await openEngine({ backend, threads, build }, "training"); // packed codes are the same for everybody
   try {
-    return await convertNetwork(network, { engine, storage, out });
+    return languageModel
+      ? await convertLanguageModel(languageModel, { engine, storage, out, registry })
+      : await convertNetwork(network as Network, { engine, storage, out });
   } finally {
     await engine.close();
   }
+}
+
+const NOTHING_TO_PACK = "no layer of this network is quantized: it is stored frozen, in fp32";
+
+const alreadyPacked = (folder: string): ArgumentError =>
+  new ArgumentError(`the network in ${folder} is packed already`, {
+    where: folder,
+    want: "a folder that train has written",
+  });
+
+async function convertLanguageModel(
+  network: OpenedLanguageModel,
+  run: { readonly engine: Engine; readonly storage: Storage; readonly out: string; readonly registry: Registry },
+): Promise<Conversion> {
+  const { engine, storage, out, registry } = run;
+  const { folder, kind, model, notes } = network;
+  if (kind === "packed") throw alreadyPacked(folder);
+  const { quantization, latentBytes } = model;
+  if (quantization.layers.length === 0) warn(NOTHING_TO_PACK);
+  await network.load(engine);
+  const packed = await packLanguageModel(model, engine, registry);
+  const stored = JSON.parse(JSON.stringify(notes)) as JsonObject;
+  await savePackedLanguageModel(storage, out, { model: packed, engine, notes: stored });
+  return {
+    ...{ from: folder, out, precision: quantization.precision, quantizer: quantization.scheme },
+    ...{ latentBytes, packedBytes: packed.packedBytes },
+    packedLayers: quantization.layers.filter(({ weight }) => weight !== undefined).length,
+  };
 }
 
 /** Packs a network and writes it. */
@@ -48,14 +81,9 @@ export async function convertNetwork(
   network: Network,
   { engine, storage, out }: { readonly engine: Engine; readonly storage: Storage; readonly out: string },
 ): Promise<Conversion> {
-  if (network.kind === "packed") {
-    throw new ArgumentError(`the network in ${network.folder} is packed already`, {
-      where: network.folder,
-      want: "a folder that train has written",
-    });
-  }
+  if (network.kind === "packed") throw alreadyPacked(network.folder);
   const { quantization } = network.model;
-  if (quantization.layers.length === 0) warn("no layer of this network is quantized: it is stored frozen, in fp32");
+  if (quantization.layers.length === 0) warn(NOTHING_TO_PACK);
   await network.load(engine);
   const packed = await convert(network.model, engine);
   await savePackedFolder(storage, out, packed, JSON.parse(JSON.stringify(network.notes)) as JsonObject);

@@ -5,7 +5,7 @@ import type { Registry } from "@lowbit/quant";
 import { computeCost, readLayers } from "@lowbit/wrpn";
 import { commandLineOf } from "./command-name.js";
 import { evaluateNetwork, type LayerKernel, type NetworkEvaluation } from "./evaluate-network.js";
-import { type Experiment, parseExperiment } from "./experiment.js";
+import { type Experiment, experimentSchema, parseExperiment } from "./experiment.js";
 import { Interrupted, type InterruptWatch, watchInterrupt } from "./interrupt.js";
 import { type Network, openNetwork } from "./network-folder.js";
 import { openEngine } from "./open-engine.js";
@@ -14,8 +14,9 @@ import { loadRegistry } from "./plugins.js";
 import { note, warn } from "./print.js";
 import { startProgress } from "./progress.js";
 import { convertNetwork } from "./run-conversion.js";
-import { checkRunFolder, type PreparedExperiment, prepareExperiment, trainNetwork } from "./train-network.js";
+import { type PreparedExperiment, prepareExperiment, trainNetwork } from "./train-network.js";
 import { trainingReporter } from "./training-reporter.js";
+import { checkRunFolder } from "./training-task.js";
 
 const GROUND_FOLDER = "lowbit-demo";
 
@@ -197,7 +198,7 @@ async function runNetwork(
 async function trainStage(prepared: PreparedExperiment, out: string, stage: Stage): Promise<void> {
   const { storage, threads, show, resume, interrupt } = stage;
   const { experiment } = prepared;
-  await checkRunFolder(storage, out, experiment, { resume });
+  await checkRunFolder(storage, out, { schema: experimentSchema, experiment }, { resume });
   const label = `${experiment.model} ${experiment.precision}${experiment.width === 1 ? "" : ` ${experiment.width}x`}`;
   const engine = await openEngine({ backend: "wasm", threads, build: undefined }, "training");
   const reporter = trainingReporter({ label, epochs: experiment.epochs, show, engine });

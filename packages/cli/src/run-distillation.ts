@@ -14,7 +14,7 @@ import { loadRegistry } from "./plugins.js";
 import { note, warn } from "./print.js";
 import { startProgress } from "./progress.js";
 import { readFields } from "./read-fields.js";
-import { runEvaluation } from "./run-evaluation.js";
+import { runImageEvaluation } from "./run-evaluation.js";
 import { trainingReporter } from "./training-reporter.js";
 
 export interface DistillCommandOptions {
@@ -80,7 +80,7 @@ export async function runDistillation(
 /** The figures of the written checkpoint, as `lowbit eval` finds them: on the fastest build for inference, not the one that trained. */
 async function evaluateWritten(out: string, { backend, threads, build, plugin, progress }: DistillCommandOptions) {
   const options = { backend, threads, build, plugin, progress, batch: 100 };
-  const { accuracy, loss, images } = await runEvaluation(out, options);
+  const { accuracy, loss, images } = await runImageEvaluation(out, options);
   return { accuracy, loss, images };
 }
 

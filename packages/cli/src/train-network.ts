@@ -1,7 +1,6 @@
-import { ConfigurationError, type Engine, type HostTensor } from "@lowbit/core-tensor";
-import { openGeneration, type Storage } from "@lowbit/core-tensor/storage";
+import { ConfigurationError, type HostTensor } from "@lowbit/core-tensor";
 import { createLoader, type Dataset } from "@lowbit/data";
-import { createModel, type EpochReport, type JsonRecord, type Start, type TrainingCallbacks, train } from "@lowbit/nn";
+import { createModel, type EpochReport, type JsonRecord, type Start, train } from "@lowbit/nn";
 import {
   latentBytes,
   type PreparedModel,
@@ -11,11 +10,11 @@ import {
   type TrainingMemory,
 } from "@lowbit/quant";
 import { augmentation } from "./augmentation.js";
-import { type Experiment, type ExperimentSource, experimentSchema, resolveField } from "./experiment.js";
+import { type Experiment, type ExperimentSource, resolveField } from "./experiment.js";
 import { type NetworkNotes, notesFor } from "./network-notes.js";
 import { limitSplit, openNamedDataset } from "./open-named-dataset.js";
-import { checkOutFolder } from "./out-folder.js";
 import { type ResolvedExperiment, resolveExperiment } from "./resolve-experiment.js";
+import type { TrainingRun } from "./training-run.js";
 
 /** An experiment whose names have been found, data opened and model built: nothing has been written yet. */
 export interface PreparedExperiment {
@@ -103,15 +102,7 @@ export interface TrainedNetwork {
 /** Trains a prepared experiment into a folder, or goes on with the run that is there. */
 export async function trainNetwork(
   { experiment, resolved, dataset, model }: PreparedExperiment,
-  run: {
-    readonly engine: Engine;
-    readonly storage: Storage;
-    readonly out: string;
-    readonly resume: boolean;
-    readonly allowBuildChange: boolean;
-    readonly signal: AbortSignal;
-    readonly callbacks: TrainingCallbacks;
-  },
+  run: TrainingRun,
 ): Promise<{ readonly network: TrainedNetwork; readonly start: Start }> {
   const { engine, storage, out, resume, allowBuildChange, signal, callbacks } = run;
   const { batch, seed, epochs, limit } = experiment;
@@ -163,31 +154,14 @@ function describeTrained(
   };
 }
 
-/**
- * Looks whether a run may go into a folder, before anything is created: it is free, or holds this very experiment.
- *
- * @throws {ConfigurationError} names the settings that differ from those of the run in the folder
- */
-export async function checkRunFolder(
-  storage: Storage,
-  out: string,
-  experiment: Experiment,
-  { resume }: { readonly resume: boolean },
-): Promise<void> {
-  await checkOutFolder(storage, out, { resume });
-  const state = resume ? (await openGeneration(storage, out))?.state : undefined;
-  const stored = (state as { identity?: { experiment?: unknown } } | undefined)?.identity?.experiment;
-  const was = experimentSchema.safeParse(stored);
-  if (!was.success) return; // whatever it is, opening the run says what is wrong with it
-  const names = Object.keys(experimentSchema.shape) as (keyof Experiment)[];
-  const changed = names.filter((name) => JSON.stringify(was.data[name]) !== JSON.stringify(experiment[name]));
-  if (changed.length === 0) return;
-  const tell = (name: keyof Experiment) =>
-    `${name} was ${was.data[name] ?? "absent"} and is ${experiment[name] ?? "absent"}`;
-  throw new ConfigurationError(`the run in this folder can't be resumed as another: ${changed.map(tell).join("; ")}`, {
-    where: out,
-    want: changed.map((name) => `${name} ${was.data[name] ?? "absent"}`).join(", "),
-    got: Object.fromEntries(changed.map((name) => [name, experiment[name]])),
-    hint: "the settings that the run began with, or another --out",
-  });
+const percent = (value: number): string => `${value.toFixed(2)} %`;
+
+export function formatTrained(network: TrainedNetwork): string {
+  const { model, precision, quantizer, width, accuracy, loss, images, trainAccuracy, steps, out } = network;
+  const how = precision === "fp32" ? "fp32" : `${precision} by ${quantizer}`;
+  return [
+    `${model}, ${how}, width ${width}: ${percent(accuracy)} of ${images} test images right, loss ${loss.toFixed(4)}`,
+    `${percent(trainAccuracy)} of the training images in the last epoch, ${steps} steps`,
+    `written to ${out}`,
+  ].join("\n");
 }

@@ -31,6 +31,7 @@ export { rebuildModel } from "./models/rebuild-model.js";
 export { widenChannels } from "./models/widen-channels.js";
 export type { AdamOptions } from "./optimisers/adam.js";
 export { adam, adamW } from "./optimisers/adam.js";
+export { clipGradients } from "./optimisers/clip-gradients.js";
 export type { Optimiser, ParameterUpdate } from "./optimisers/optimiser.js";
 export type { SgdOptions } from "./optimisers/sgd.js";
 export { sgd } from "./optimisers/sgd.js";
@@ -44,6 +45,7 @@ export { compileForward, evaluateLogits, evaluateModel } from "./training/evalua
 export { InterruptedError } from "./training/interrupted-error.js";
 export type { Batch, Loader, Position } from "./training/loader.js";
 export type { EpochReport, LossTerms } from "./training/progress.js";
+export { resetCarried } from "./training/reset-carried.js";
 export { tensorLoader } from "./training/tensor-loader.js";
 export type { StepReport, TrainingCallbacks, TrainingOutcome, TrainOptions } from "./training/train.js";
 export { train } from "./training/train.js";

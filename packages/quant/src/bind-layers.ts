@@ -77,7 +77,12 @@ export function bindLayers(
   return { layers: new Map(bound), variables };
 }
 
-function findQuantizer(
+/**
+ * The quantizer that a layer's description names.
+ *
+ * @throws {ConfigurationError} when the registry lacks it, or has another version of it
+ */
+export function findQuantizer(
   layer: string,
   { quantizer: name, version, options }: ChosenQuantizer,
   registry: Registry,

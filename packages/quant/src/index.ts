@@ -1,3 +1,4 @@
+export { findQuantizer } from "./bind-layers.js";
 export { convert, latentBytes, packedBytes } from "./convert.js";
 export type {
   CodeRange,
@@ -14,6 +15,8 @@ export type {
 export { clippedGradient, defineQuantizer, parseOptions } from "./define-quantizer.js";
 export type { Scheme, SchemeChoice, SchemeDeclaration, SchemeRequest } from "./define-scheme.js";
 export { bitsFrom, defineScheme } from "./define-scheme.js";
+export type { BoundQuantizer, BoundWeight, Grid } from "./grid.js";
+export { formatOf, weightCodes } from "./grid.js";
 export type { PackedFolder } from "./packed-folder.js";
 export { isPackedGeneration, loadPackedFolder, readPackedGeneration, savePackedFolder } from "./packed-folder.js";
 export type { PackedModel, StoredPackedModel } from "./packed-model.js";
@@ -22,7 +25,13 @@ export type { Precision, Slot } from "./precision.js";
 export { parsePrecision } from "./precision.js";
 export type { PreparedModel, TrainingMemory } from "./prepare.js";
 export { applyQuantization, prepare } from "./prepare.js";
-export type { ChosenQuantizer, LayerQuantization, Quantization, QuantizationOptions } from "./quantization.js";
+export type {
+  ChosenQuantizer,
+  ChosenWeight,
+  LayerQuantization,
+  Quantization,
+  QuantizationOptions,
+} from "./quantization.js";
 export { planQuantization } from "./quantization.js";
 export { binaryActivation } from "./quantizers/binary-activation.js";
 export { binaryWeight } from "./quantizers/binary-weight.js";

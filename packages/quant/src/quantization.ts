@@ -21,14 +21,25 @@ export interface ChosenQuantizer {
   readonly options: unknown;
 }
 
+/** The quantizer of a weight. */
+export interface ChosenWeight extends ChosenQuantizer {
+  /** The constant g of a static grid: w is quantized as g · q(w / g). 1 is the quantizer as printed. */
+  readonly gain: number;
+  /** g is a variable of the layer that starts from `gain`; recurrent layers know it. */
+  readonly learned?: boolean;
+}
+
 /** What one layer's edges go through; a slot that is absent stays fp32. */
 export interface LayerQuantization {
   readonly layer: string;
-  readonly weight?: ChosenQuantizer & {
-    /** The constant g of a static grid: w is quantized as g · q(w / g). 1 is the quantizer as printed. */
-    readonly gain: number;
-  };
+  readonly weight?: ChosenWeight;
   readonly input?: ChosenQuantizer;
+  /** Of recurrent layers: the matrices that read the state, the state itself, what is behind sigmoid and tanh, the LSTM's cell. */
+  readonly recurrent?: ChosenWeight;
+  readonly state?: ChosenQuantizer;
+  readonly sigmoidGate?: ChosenQuantizer;
+  readonly tanhGate?: ChosenQuantizer;
+  readonly cell?: ChosenQuantizer;
 }
 
 /** How a model is quantized, as plain JSON. */

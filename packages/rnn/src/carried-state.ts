@@ -2,15 +2,19 @@ import { assign, broadcastTo, constantOf, stateVariable, type Tensor, type Varia
 import type { RecurrentCell, RecurrentState } from "./cells/recurrent-cell.js";
 
 function stateOf<State extends RecurrentState>(
-  { stateNames }: RecurrentCell<State>,
-  make: (name: keyof State & string) => Tensor,
+  { stateSizes }: RecurrentCell<State>,
+  make: (name: keyof State & string, size: number) => Tensor,
 ): State {
-  return Object.fromEntries(stateNames.map((name) => [name, make(name)])) as unknown as State;
+  const entries = Object.entries<number>(stateSizes).map(([name, size]) => [
+    name,
+    make(name as keyof State & string, size),
+  ]);
+  return Object.fromEntries(entries) as unknown as State;
 }
 
 /** The state of `batch` sequences that have not begun: zeros. */
 export function zeroState<State extends RecurrentState>(cell: RecurrentCell<State>, batch: number): State {
-  return stateOf(cell, () => broadcastTo(constantOf(0), { shape: [batch, cell.hiddenSize] }));
+  return stateOf(cell, (_, size) => broadcastTo(constantOf(0), { shape: [batch, size] }));
 }
 
 /** State that outlives a step. */
@@ -39,17 +43,16 @@ export function carryState<State extends RecurrentState>(
   cell: RecurrentCell<State>,
   batch: number,
 ): CarriedState<State> {
-  const { name, hiddenSize, stateNames } = cell;
-  const shape = [batch, hiddenSize];
-  const kept = new Map(
-    stateNames.map((each) => {
-      const data = () => new Float32Array(batch * hiddenSize);
-      return [each, stateVariable(`${name}.state.${each}`, { dtype: "f32", shape, data })] as const;
-    }),
-  );
+  const kept = new Map<keyof State & string, Variable>();
+  const state = stateOf(cell, (each, size) => {
+    const data = () => new Float32Array(batch * size);
+    const variable = stateVariable(`${cell.name}.state.${each}`, { dtype: "f32", shape: [batch, size], data });
+    kept.set(each, variable);
+    return variable.tensor;
+  });
   return {
     variables: [...kept.values()],
-    state: stateOf(cell, (each) => (kept.get(each) as Variable).tensor),
+    state,
     carry: (last) => {
       for (const [each, variable] of kept) assign(variable, last[each] as Tensor);
     },

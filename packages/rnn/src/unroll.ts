@@ -1,4 +1,5 @@
 import { concat, inLayer, reshape, ShapeError, slice, type Tensor } from "@lowbit/core-tensor";
+import type { Context } from "@lowbit/nn";
 import type { RecurrentCell, RecurrentState } from "./cells/recurrent-cell.js";
 
 /** What a sequence leaves behind. */
@@ -16,12 +17,14 @@ export interface Unrolled<State extends RecurrentState> {
  * @param x      [T, N, inputSize] f32, T ≥ 1: N sequences side by side
  * @param state  before the first step, each tensor [N, hiddenSize]: zeros, inputs, or variables that carry it from call to call.
  *               Gradients flow through all T steps, and into `state` where that is not a variable of another step
+ * @param context  in training, which is the default, quantized matrices multiply levels; in evaluation whole numbers
  * @throws {ShapeError} when x or a state has another shape, or there is no step
  */
 export function unroll<State extends RecurrentState>(
   cell: RecurrentCell<State>,
   x: Tensor,
   state: State,
+  context: Context = { training: true },
 ): Unrolled<State> {
   const { name, inputSize, hiddenSize } = cell;
   const [T, N] = x.shape;
@@ -29,13 +32,14 @@ export function unroll<State extends RecurrentState>(
     throw new ShapeError({ op: "unroll", layer: name, want: `x [T, N, ${inputSize}], T from 1`, got: { x: x.shape } });
   }
   checkState(cell, state, N);
-  const projected = cell.project(reshape(x, { shape: [T * N, inputSize] })); // [T·N, gates · hiddenSize]
+  const open = cell.open(context);
+  const projected = open.project(reshape(x, { shape: [T * N, inputSize] })); // [T·N, gates · hiddenSize]
   const width = projected.shape[1];
   const outputs: Tensor[] = [];
-  let current = state;
+  let current = open.enter(state);
   for (let t = 0; t < T; t++) {
     const now = inLayer(name, () => slice(projected, { begin: [t * N, 0], size: [N, width] }));
-    current = cell.step(now, current);
+    current = open.step(now, current);
     outputs.push(current.hidden);
   }
   const all = inLayer(name, () => reshape(concat(outputs, { axis: 0 }), { shape: [T, N, hiddenSize] }));
@@ -43,10 +47,9 @@ export function unroll<State extends RecurrentState>(
 }
 
 function checkState<State extends RecurrentState>(cell: RecurrentCell<State>, state: State, N: number): void {
-  const { name, hiddenSize, stateNames } = cell;
-  for (const each of stateNames) {
-    const { shape } = state[each] as Tensor;
-    if (shape.length === 2 && shape[0] === N && shape[1] === hiddenSize) continue;
-    throw new ShapeError({ op: "unroll", layer: name, want: `${each} [${N}, ${hiddenSize}]`, got: { [each]: shape } });
+  for (const [each, size] of Object.entries<number>(cell.stateSizes)) {
+    const { shape } = state[each as keyof State] as Tensor;
+    if (shape.length === 2 && shape[0] === N && shape[1] === size) continue;
+    throw new ShapeError({ op: "unroll", layer: cell.name, want: `${each} [${N}, ${size}]`, got: { [each]: shape } });
   }
 }

@@ -10,9 +10,9 @@ afterAll(() => exact.close());
 const SIZES = { T: 4, N: 2, I: 3, H: 3 };
 type Sizes = typeof SIZES;
 
-const makeInputs = ({ stateNames }: AnyCell, { T, N, I, H }: Sizes): Record<string, HostTensor> => ({
+const makeInputs = ({ stateSizes }: AnyCell, { T, N, I, H }: Sizes): Record<string, HostTensor> => ({
   x: normalTensor("x", [T, N, I]),
-  ...Object.fromEntries(stateNames.map((name) => [name, normalTensor(name, [N, H])])),
+  ...Object.fromEntries(Object.keys(stateSizes).map((name) => [name, normalTensor(name, [N, H])])),
 });
 
 const row = ({ data }: HostTensor, index: number, width: number): number[] => [

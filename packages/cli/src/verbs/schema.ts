@@ -10,7 +10,7 @@ export function addSchemaVerb(program: Command): void {
     .addArgument(choiceArgument("[verb]", "whose experiments: train or distill", ["train", "distill"]).default("train"))
     .option("--json", "JSON it is in any case", false)
     .action(async (verb) => {
-      const { experimentJsonSchema } = await import("../experiment.js");
+      const { experimentJsonSchema } = await import("../text-experiment.js");
       const { distillationJsonSchema } = await import("../distillation.js");
       printJson(verb === "distill" ? distillationJsonSchema() : experimentJsonSchema());
     });

@@ -10,21 +10,51 @@ export function addTrainVerb(program: Command): void {
     .description("train a network, in full or in low precision")
     .argument("[file]", "an experiment as JSON instead of the options below; its schema: lowbit schema")
     .option("--model <name>", "a built-in model: lowbit list models")
-    .option("--data <name>", "a data set: lowbit list datasets")
+    .option("--data <name>", "a data set: lowbit list datasets; for lstm, gru and vanilla a text: text:FILE")
     .option("--precision <wKaL>", "bits of weights and activations, such as w2a2; fp32 where absent")
     .option("--quantizer <scheme>", "how values are quantized: lowbit list schemes; wrpn where absent")
-    .option("--width <factor>", "multiplies the channels of every layer; 1 where absent", numberValue)
-    .option("--epochs <count>", "times that each image is seen; 10 where absent", numberValue)
-    .option("--batch <images>", "images in one step; 64 where absent", numberValue)
+    .option("--width <factor>", "multiplies the channels of every layer, or hidden; 1 where absent", numberValue)
+    .addOption(
+      choiceOption("--level <token>", "of a text: a token is a character or a word; char where absent", [
+        "char",
+        "word",
+      ]),
+    )
+    .option("--vocabulary <count>", "of a text: tokens known at most; 10000 where absent", numberValue)
+    .option("--hidden <units>", "of a language model: values in its state; 128 where absent", numberValue)
+    .option("--layers <count>", "of a language model: recurrent layers; 1 where absent", numberValue)
+    .addOption(
+      choiceOption("--weight-scale <kind>", "of recurrent matrices on a static grid; learned where absent", [
+        "learned",
+        "constant",
+      ]),
+    )
+    .option("--steps <tokens>", "of a text: that one step reads of each piece; 32 where absent", numberValue)
+    .option(
+      "--clip-norm <norm>",
+      "of a language model: the largest norm of a step's gradients; 1 where absent",
+      numberValue,
+    )
+    .option("--dropout <rate>", "of a language model; 0 where absent", numberValue)
+    .option("--epochs <count>", "times that each image or the text is seen; 10 where absent", numberValue)
+    .option(
+      "--batch <images>",
+      "images in one step, or pieces of a text; 64 where absent, of a text what leaves 400 steps an epoch",
+      numberValue,
+    )
     .option("--seed <number>", "of initial weights, order and augmentation; 0 where absent", numberValue)
-    .addOption(choiceOption("--optimiser <name>", "sgd where absent", ["sgd", "adamw"]))
-    .option("--learning-rate <rate>", "of the first step; 0.1 where absent", numberValue)
+    .addOption(choiceOption("--optimiser <name>", "sgd where absent, adamw for a text", ["sgd", "adamw"]))
+    .option("--learning-rate <rate>", "of the first step; 0.1 where absent, 0.004 for a text", numberValue)
     .option("--momentum <factor>", "of sgd; 0.9 where absent", numberValue)
-    .option("--weight-decay <factor>", "of weights, not of batch norm; 1e-4 where absent", numberValue)
+    .option("--weight-decay <factor>", "of weights, not of batch norm; 1e-4 where absent, 0 for a text", numberValue)
     .option("--scale-learning-rate <factor>", "multiplies it for what quantizers learn; 1 where absent", numberValue)
     .addOption(choiceOption("--schedule <name>", "cosine where absent", ["cosine", "step", "constant"]))
     .option("--augment <changes>", "crop:PIXELS and flip, joined by a comma; none where absent")
-    .option("--limit <images>", "train and test on the first so many images only: for a quick try", numberValue)
+    .option(
+      "--limit <images>",
+      "train and test on the first so many images or tokens only: for a quick try",
+      numberValue,
+    )
     .option("--out <folder>", "where checkpoints and the log go: a new or an empty folder")
     .option("--resume", "go on with the run in that folder, bit for bit as if it had never stopped", false)
     .option("--allow-build-change", "resume a run that another backend or build began", false)
@@ -42,11 +72,11 @@ export function addTrainVerb(program: Command): void {
     .option("--no-progress", "no progress bars")
     .option("--json", "print JSON, for programs", false)
     .action(async (file, options) => {
-      const { runTraining, formatTrained } = await import("../run-training.js");
+      const { runTraining } = await import("../run-training.js");
       const { commandLineOf } = await import("../command-name.js");
-      const network = await runTraining(file, options);
+      const { network, text } = await runTraining(file, options);
       if (options.json) printJson(network);
-      else print(formatTrained(network));
+      else print(text);
       const next =
         network.precision === "fp32"
           ? ["eval", network.out]

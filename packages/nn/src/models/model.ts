@@ -12,6 +12,8 @@ export interface Model {
   readonly inputShape: readonly number[];
   /** All parameters (trainable) and state, of unique names such as "stage1.block0.conv1.weight". */
   readonly variables: readonly Variable[];
+  /** What a model that reads sequences hands from call to call; it goes back to its first values where an epoch or an evaluation begins. */
+  readonly carried?: readonly Variable[];
   /** Builds the graph from x [N, …inputShape] to logits [N, classes]; in training it records the running statistics' writes. */
   forward(x: Tensor, context: Context): Tensor;
   /**

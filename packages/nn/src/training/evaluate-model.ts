@@ -4,6 +4,7 @@ import type { Model } from "../models/model.js";
 import { eventLoopTurns } from "./event-loop-turns.js";
 import { InterruptedError } from "./interrupted-error.js";
 import type { Loader } from "./loader.js";
+import { resetCarried } from "./reset-carried.js";
 
 /** How well a network does on a data set. */
 export interface Evaluation {
@@ -71,8 +72,9 @@ export async function evaluateLogits(logitsOf: LogitsFunction, run: EvaluationRu
  *
  * @returns `accuracy` and `top5` in per cent, mean `loss`, `images`, and `imagesPerSecond` of the network alone
  */
-export function evaluateModel(
-  options: EvaluationRun & { readonly engine: Engine; readonly model: Pick<Model, "forward"> },
+export async function evaluateModel(
+  options: EvaluationRun & { readonly engine: Engine; readonly model: Pick<Model, "forward" | "carried"> },
 ): Promise<TimedEvaluation> {
+  await resetCarried(options.engine, options.model);
   return evaluateLogits(compileForward(options.engine, options.model), options);
 }

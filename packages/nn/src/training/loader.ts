@@ -7,9 +7,9 @@ export interface Position {
 }
 
 export interface Batch {
-  /** [N, C, H, W] f32, normalised and augmented. */
+  /** [N, C, H, W] f32, normalised and augmented; or whatever else the model reads, such as tokens [T, N] i32. */
   readonly images: HostTensor;
-  /** [N] i32 */
+  /** [N] i32: one for each row of logits */
   readonly labels: HostTensor;
 }
 

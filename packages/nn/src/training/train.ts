@@ -18,6 +18,7 @@ import {
   type Progress,
   startOfRun,
 } from "./progress.js";
+import { resetCarried } from "./reset-carried.js";
 import { compileTrainingStep, type TrainingStep } from "./training-step.js";
 
 /** What a step did. */
@@ -155,7 +156,8 @@ class TrainingRun<Taken extends Batch> {
   }
 
   private async trainEpoch(): Promise<void> {
-    const { loader, signal } = this.options;
+    const { engine, model, loader, signal } = this.options;
+    if (this.progress.position.cursor === 0) await resetCarried(engine, model);
     loader.seek(this.progress.position);
     for await (const batch of loader) {
       if (signal?.aborted) await this.interrupt();
@@ -222,8 +224,9 @@ class TrainingRun<Taken extends Batch> {
   }
 
   private async evaluate(): Promise<Evaluation | null> {
-    const { evaluate: loader, signal, callbacks } = this.options;
+    const { engine, model, evaluate: loader, signal, callbacks } = this.options;
     if (!loader || !this.logitsOf) return null;
+    await resetCarried(engine, model);
     const onBatch = (images: number) => callbacks?.onEvaluation?.(images);
     const timed = await evaluateLogits(this.logitsOf, { loader, signal, onBatch }).catch((error) => {
       // The epoch was saved before its evaluation began: resuming starts with the evaluation.

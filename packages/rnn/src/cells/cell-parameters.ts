@@ -1,19 +1,110 @@
-import { createStream, elementsOf, fillUniform, parameter, type Shape, type Variable } from "@lowbit/core-tensor";
+import {
+  constantOf,
+  createStream,
+  type Dtype,
+  elementsOf,
+  FileFormatError,
+  fillUniform,
+  type HostTensor,
+  inLayer,
+  parameter,
+  type Shape,
+  sameShape,
+  type Tensor,
+  type Variable,
+} from "@lowbit/core-tensor";
+import { type BoundEdgeQuantizer, type BoundMatrixQuantizer, noQuantizers } from "../quantization/cell-quantizers.js";
+import {
+  latentMatrix,
+  type Matrix,
+  packedFormat,
+  type StoredMatrixTensors,
+  storedMatrix,
+} from "../quantization/matrix.js";
 import type { CellOptions } from "./recurrent-cell.js";
 
-/** A matrix drawn uniformly from ±1 / √hiddenSize, as PyTorch draws a recurrent cell's: a function of shape, seed and name alone. */
-export function recurrentMatrix(name: string, shape: Shape, { hiddenSize, seed }: CellOptions): Variable {
-  return parameter(name, shape, () => {
-    const values = new Float32Array(elementsOf(shape));
-    const bound = 1 / Math.sqrt(hiddenSize);
-    fillUniform(values, createStream(seed, `init/${name}`), { low: -bound, high: bound });
-    return values;
-  });
+/** The parameters of one cell while it is made: matrices and biases, as variables or out of a packed network. */
+export class CellParameters {
+  private readonly matrices: (readonly [string, Matrix])[] = [];
+  private readonly vectors: (readonly [string, Tensor])[] = [];
+  readonly variables: Variable[] = [];
+
+  constructor(private readonly options: CellOptions) {}
+
+  /**
+   * A matrix that reads the input (`weight`) or the state (`recurrent`), drawn uniformly from ±1 / √hiddenSize as PyTorch draws a
+   * recurrent cell's: a function of shape, seed and name alone.
+   */
+  matrix(part: string, shape: Shape, slot: "weight" | "recurrent"): Matrix {
+    const { name, hiddenSize, quantizers = noQuantizers, packed } = this.options;
+    const path = `${name}.${part}`;
+    const edge = slot === "weight" ? quantizers.input : quantizers.state;
+    const quantizer = quantizers[slot];
+    const matrix = packed
+      ? storedMatrix({ name: path, quantizer, edge }, this.packedMatrix(path, shape, quantizer))
+      : latentMatrix({ name: path, quantizer, edge }, this.drawn(path, shape, 1 / Math.sqrt(hiddenSize)));
+    this.variables.push(...matrix.variables);
+    this.matrices.push([path, matrix]);
+    return matrix;
+  }
+
+  /** A table in fp32 whose rows are looked up, drawn uniformly from ±reach. */
+  table(part: string, shape: Shape, reach: number): Tensor {
+    const path = `${this.options.name}.${part}`;
+    return this.keep(path, this.options.packed ? undefined : this.drawn(path, shape, reach), shape);
+  }
+
+  /** A vector in pieces of `size` values, in order: `starts` says where each piece starts. */
+  vector(part: string, starts: readonly number[], size = this.options.hiddenSize): Tensor {
+    const path = `${this.options.name}.${part}`;
+    const shape = [starts.length * size];
+    const draw = () => Float32Array.from({ length: shape[0] }, (_, i) => starts[Math.floor(i / size)]);
+    return this.keep(path, this.options.packed ? undefined : parameter(path, shape, draw), shape);
+  }
+
+  private drawn(path: string, shape: Shape, reach: number): Variable {
+    return parameter(path, shape, () => {
+      const values = new Float32Array(elementsOf(shape));
+      fillUniform(values, createStream(this.options.seed, `init/${path}`), { low: -reach, high: reach });
+      return values;
+    });
+  }
+
+  private keep(path: string, variable: Variable | undefined, shape: Shape): Tensor {
+    const tensor = variable?.tensor ?? constantOf(this.packed(path, "f32", [shape]));
+    if (variable) this.variables.push(variable);
+    this.vectors.push([path, tensor]);
+    return tensor;
+  }
+
+  private packedMatrix(path: string, shape: Shape, quantizer: BoundMatrixQuantizer | undefined): StoredMatrixTensors {
+    if (!quantizer) return { weight: this.packed(path, "f32", [shape]) };
+    const dtype = `p${packedFormat(quantizer).bits}` as Dtype;
+    const scale = this.packed(`${path}.scale`, "f32", [[], [shape[0]]]);
+    return { weight: this.packed(path, dtype, [[...shape, 1, 1]]), scale };
+  }
+
+  stored(): ReadonlyMap<string, Tensor> {
+    const matrices = inLayer(this.options.name, () =>
+      this.matrices.flatMap(([path, matrix]) =>
+        [...matrix.stored()].map(([end, tensor]) => [`${path}${end}`, tensor] as const),
+      ),
+    );
+    return new Map([...matrices, ...this.vectors]);
+  }
+
+  private packed(name: string, dtype: Dtype, shapes: readonly Shape[]): HostTensor {
+    const tensor = this.options.packed?.get(name);
+    if (tensor?.dtype === dtype && shapes.some((shape) => sameShape(shape, tensor.shape))) return tensor;
+    const want = shapes.map((shape) => `${dtype} [${shape.join(", ")}]`).join(" or ");
+    throw new FileFormatError(
+      tensor ? `tensor "${name}" is ${tensor.dtype} [${tensor.shape.join(", ")}]` : `there is no tensor "${name}"`,
+      { layer: this.options.name, want: `${name}: ${want}` },
+    );
+  }
 }
 
-/** A bias for gates of hiddenSize values each, in order: `starts` says where each gate starts. */
-export function gateBias(name: string, starts: readonly number[], { hiddenSize }: CellOptions): Variable {
-  return parameter(name, [starts.length * hiddenSize], () =>
-    Float32Array.from({ length: starts.length * hiddenSize }, (_, i) => starts[Math.floor(i / hiddenSize)]),
-  );
+/** x on the grid of its edge, or as it is where that stays fp32. */
+export function quantizeEdge(x: Tensor, edge: BoundEdgeQuantizer | undefined): Tensor {
+  return edge ? edge.quantizer.fakeQuantize(x, edge.options) : x;
 }

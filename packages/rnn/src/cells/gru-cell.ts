@@ -1,15 +1,7 @@
-import {
-  ArgumentError,
-  add,
-  inLayer,
-  matmul,
-  multiply,
-  sigmoid,
-  subtract,
-  type Tensor,
-  tanh,
-} from "@lowbit/core-tensor";
-import { gateBias, recurrentMatrix } from "./cell-parameters.js";
+import { ArgumentError, add, inLayer, multiply, sigmoid, subtract, type Tensor, tanh } from "@lowbit/core-tensor";
+import type { Context } from "@lowbit/nn";
+import { type CellQuantizers, noQuantizers } from "../quantization/cell-quantizers.js";
+import { CellParameters, quantizeEdge } from "./cell-parameters.js";
 import { checkSizes } from "./check-sizes.js";
 import { gateColumns } from "./gate-columns.js";
 import type { CellOptions, RecurrentCell } from "./recurrent-cell.js";
@@ -33,68 +25,80 @@ export interface GruCellOptions extends CellOptions {
  * candidate's `recurrentBias` [H] (reset after), or `recurrent` [2·H, H] and `recurrentCandidate` [H, H] (reset before), since that
  * takes two products. z keeps the old state, as in Cho et al., PyTorch and ONNX; Chung et al. (arXiv 1412.3555) have it the other way round.
  *
+ * Quantized: W and R; x, h' and r · h; z and r on the grid of sigmoids, n on that of tanh.
+ *
  * @throws {ArgumentError} for sizes that are no whole numbers from 1, and a reset that is neither
  * Sources: Cho et al., arXiv 1406.1078; reset after: arXiv 1406.1078v1 and cuDNN
  */
 export function gruCell(options: GruCellOptions): RecurrentCell {
   checkSizes(options);
-  const { name, inputSize, hiddenSize, reset = "after" } = options;
+  const { name, inputSize, hiddenSize, reset = "after", quantizers = noQuantizers } = options;
   if (reset !== "after" && reset !== "before") {
     throw new ArgumentError(`a GRU can't reset "${reset}"`, { layer: name, want: '"after" or "before"', got: reset });
   }
-  const weight = recurrentMatrix(`${name}.weight`, [3 * hiddenSize, inputSize], options);
-  const bias = gateBias(`${name}.bias`, [0, 0, 0], options);
-  const part = reset === "after" ? resetAfter(options) : resetBefore(options);
+  const parameters = new CellParameters(options);
+  const weight = parameters.matrix("weight", [3 * hiddenSize, inputSize], "weight");
+  const bias = parameters.vector("bias", [0, 0, 0]);
+  const recurrence = (reset === "after" ? resetAfter : resetBefore)(parameters, hiddenSize, quantizers);
   return {
     name,
     inputSize,
     hiddenSize,
-    stateNames: ["hidden"],
-    variables: [weight, bias, ...part.variables],
-    project: (x) => inLayer(name, () => add(matmul(x, weight, { transposeB: true }), bias)),
-    step: (projected, { hidden }) =>
-      inLayer(name, () => {
-        const { z, candidate } = part.gates(projected, hidden);
-        // n + z · (h − n) is (1 − z) · n + z · h with a product less
-        return { hidden: add(candidate, multiply(z, subtract(hidden, candidate))) };
-      }),
+    stateSizes: { hidden: hiddenSize },
+    variables: parameters.variables,
+    stored: () => parameters.stored(),
+    open: (context) => {
+      const [read, gates] = inLayer(name, () => [weight.open(context), recurrence(context)]);
+      return {
+        enter: ({ hidden }) => inLayer(name, () => ({ hidden: quantizeEdge(hidden, quantizers.state) })),
+        project: (x) => inLayer(name, () => add(read(quantizeEdge(x, quantizers.input)), bias)),
+        step: (projected, { hidden }) =>
+          inLayer(name, () => {
+            const { z, candidate } = gates(projected, hidden);
+            // n + z · (h − n) is (1 − z) · n + z · h with a product less
+            const next = add(candidate, multiply(z, subtract(hidden, candidate)));
+            return { hidden: quantizeEdge(next, quantizers.state) };
+          }),
+      };
+    },
   };
 }
 
-interface RecurrentPart extends Pick<RecurrentCell, "variables"> {
-  gates(projected: Tensor, hidden: Tensor): { readonly z: Tensor; readonly candidate: Tensor };
-}
+/** The gates of one step, out of the projected input and the state before it. */
+type Gates = (projected: Tensor, hidden: Tensor) => { readonly z: Tensor; readonly candidate: Tensor };
+type Recurrence = (context: Context) => Gates;
 
-function resetAfter(options: CellOptions): RecurrentPart {
-  const { name, hiddenSize } = options;
-  const recurrent = recurrentMatrix(`${name}.recurrent`, [3 * hiddenSize, hiddenSize], options);
-  const recurrentBias = gateBias(`${name}.recurrentBias`, [0], options);
-  return {
-    variables: [recurrent, recurrentBias],
-    gates: (projected, hidden) => {
-      const recalled = matmul(hidden, recurrent, { transposeB: true });
-      const { z, r } = updateAndReset(projected, gateColumns(recalled, 0, 2, hiddenSize), hiddenSize);
+function resetAfter(parameters: CellParameters, hiddenSize: number, quantizers: CellQuantizers): Recurrence {
+  const recurrent = parameters.matrix("recurrent", [3 * hiddenSize, hiddenSize], "recurrent");
+  const recurrentBias = parameters.vector("recurrentBias", [0]);
+  return (context) => {
+    const recall = recurrent.open(context);
+    return (projected, hidden) => {
+      const recalled = recall(hidden);
+      const { z, r } = updateAndReset(projected, gateColumns(recalled, 0, 2, hiddenSize), hiddenSize, quantizers);
       const memory = add(gateColumns(recalled, 2, 3, hiddenSize), recurrentBias);
-      return { z, candidate: tanh(add(gateColumns(projected, 2, 3, hiddenSize), multiply(r, memory))) };
-    },
+      const candidate = tanh(add(gateColumns(projected, 2, 3, hiddenSize), multiply(r, memory)));
+      return { z, candidate: quantizeEdge(candidate, quantizers.tanhGate) };
+    };
   };
 }
 
-function resetBefore(options: CellOptions): RecurrentPart {
-  const { name, hiddenSize } = options;
-  const recurrent = recurrentMatrix(`${name}.recurrent`, [2 * hiddenSize, hiddenSize], options);
-  const recurrentCandidate = recurrentMatrix(`${name}.recurrentCandidate`, [hiddenSize, hiddenSize], options);
-  return {
-    variables: [recurrent, recurrentCandidate],
-    gates: (projected, hidden) => {
-      const { z, r } = updateAndReset(projected, matmul(hidden, recurrent, { transposeB: true }), hiddenSize);
-      const memory = matmul(multiply(r, hidden), recurrentCandidate, { transposeB: true });
-      return { z, candidate: tanh(add(gateColumns(projected, 2, 3, hiddenSize), memory)) };
-    },
+function resetBefore(parameters: CellParameters, hiddenSize: number, quantizers: CellQuantizers): Recurrence {
+  const recurrent = parameters.matrix("recurrent", [2 * hiddenSize, hiddenSize], "recurrent");
+  const recurrentCandidate = parameters.matrix("recurrentCandidate", [hiddenSize, hiddenSize], "recurrent");
+  return (context) => {
+    const [recall, recallCandidate] = [recurrent.open(context), recurrentCandidate.open(context)];
+    return (projected, hidden) => {
+      const { z, r } = updateAndReset(projected, recall(hidden), hiddenSize, quantizers);
+      const memory = recallCandidate(quantizeEdge(multiply(r, hidden), quantizers.state));
+      const candidate = tanh(add(gateColumns(projected, 2, 3, hiddenSize), memory));
+      return { z, candidate: quantizeEdge(candidate, quantizers.tanhGate) };
+    };
   };
 }
 
-function updateAndReset(projected: Tensor, recalled: Tensor, hiddenSize: number) {
-  const both = sigmoid(add(gateColumns(projected, 0, 2, hiddenSize), recalled));
+function updateAndReset(projected: Tensor, recalled: Tensor, hiddenSize: number, quantizers: CellQuantizers) {
+  const sums = add(gateColumns(projected, 0, 2, hiddenSize), recalled);
+  const both = quantizeEdge(sigmoid(sums), quantizers.sigmoidGate);
   return { z: gateColumns(both, 0, 1, hiddenSize), r: gateColumns(both, 1, 2, hiddenSize) };
 }

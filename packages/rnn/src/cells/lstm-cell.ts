@@ -1,5 +1,6 @@
-import { add, inLayer, matmul, multiply, sigmoid, type Tensor, tanh } from "@lowbit/core-tensor";
-import { gateBias, recurrentMatrix } from "./cell-parameters.js";
+import { add, inLayer, multiply, sigmoid, type Tensor, tanh } from "@lowbit/core-tensor";
+import { noQuantizers } from "../quantization/cell-quantizers.js";
+import { CellParameters, quantizeEdge } from "./cell-parameters.js";
 import { checkSizes } from "./check-sizes.js";
 import { gateColumns } from "./gate-columns.js";
 import type { CellOptions, RecurrentCell, RecurrentState } from "./recurrent-cell.js";
@@ -19,29 +20,44 @@ export interface LstmState extends RecurrentState {
  * lie side by side, and an ONNX model takes the matrices as they are. One bias: ONNX and PyTorch hold two, of which only the sum
  * counts. The forget gate's bias starts at 1, so that a fresh cell remembers.
  *
+ * Quantized: W and R; x, h'; i, o, f on the grid of sigmoids, g and tanh(c') on that of tanh; c' where its slot has a quantizer.
+ *
  * Sources: Hochreiter and Schmidhuber, Neural Computation 9, 1997; forget gate: Gers et al., 2000; its bias: Jozefowicz et al., ICML 2015
  */
 export function lstmCell(options: CellOptions): RecurrentCell<LstmState> {
   checkSizes(options);
-  const { name, inputSize, hiddenSize } = options;
-  const weight = recurrentMatrix(`${name}.weight`, [4 * hiddenSize, inputSize], options);
-  const recurrent = recurrentMatrix(`${name}.recurrent`, [4 * hiddenSize, hiddenSize], options);
-  const bias = gateBias(`${name}.bias`, [0, 0, 1, 0], options);
+  const { name, inputSize, hiddenSize, quantizers = noQuantizers } = options;
+  const parameters = new CellParameters(options);
+  const weight = parameters.matrix("weight", [4 * hiddenSize, inputSize], "weight");
+  const recurrent = parameters.matrix("recurrent", [4 * hiddenSize, hiddenSize], "recurrent");
+  const bias = parameters.vector("bias", [0, 0, 1, 0]);
   return {
     name,
     inputSize,
     hiddenSize,
-    stateNames: ["hidden", "cell"],
-    variables: [weight, recurrent, bias],
-    project: (x) => inLayer(name, () => add(matmul(x, weight, { transposeB: true }), bias)),
-    step: (projected, { hidden, cell }) =>
-      inLayer(name, () => {
-        const sums = add(projected, matmul(hidden, recurrent, { transposeB: true }));
-        const gates = sigmoid(gateColumns(sums, 0, 3, hiddenSize));
-        const [i, o, f] = [0, 1, 2].map((gate) => gateColumns(gates, gate, gate + 1, hiddenSize));
-        const candidate = tanh(gateColumns(sums, 3, 4, hiddenSize));
-        const next = add(multiply(f, cell), multiply(i, candidate));
-        return { hidden: multiply(o, tanh(next)), cell: next };
-      }),
+    stateSizes: { hidden: hiddenSize, cell: hiddenSize },
+    variables: parameters.variables,
+    stored: () => parameters.stored(),
+    open: (context) => {
+      const [read, recall] = inLayer(name, () => [weight.open(context), recurrent.open(context)]);
+      return {
+        enter: ({ hidden, cell }) =>
+          inLayer(name, () => ({
+            hidden: quantizeEdge(hidden, quantizers.state),
+            cell: quantizeEdge(cell, quantizers.cell),
+          })),
+        project: (x) => inLayer(name, () => add(read(quantizeEdge(x, quantizers.input)), bias)),
+        step: (projected, { hidden, cell }) =>
+          inLayer(name, () => {
+            const sums = add(projected, recall(hidden));
+            const gates = quantizeEdge(sigmoid(gateColumns(sums, 0, 3, hiddenSize)), quantizers.sigmoidGate);
+            const [i, o, f] = [0, 1, 2].map((gate) => gateColumns(gates, gate, gate + 1, hiddenSize));
+            const candidate = quantizeEdge(tanh(gateColumns(sums, 3, 4, hiddenSize)), quantizers.tanhGate);
+            const next = quantizeEdge(add(multiply(f, cell), multiply(i, candidate)), quantizers.cell);
+            const shown = multiply(o, quantizeEdge(tanh(next), quantizers.tanhGate));
+            return { hidden: quantizeEdge(shown, quantizers.state), cell: next };
+          }),
+      };
+    },
   };
 }

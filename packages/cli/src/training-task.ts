@@ -1,0 +1,91 @@
+import { ConfigurationError } from "@lowbit/core-tensor";
+import { openGeneration, type Storage } from "@lowbit/core-tensor/storage";
+import type { Start } from "@lowbit/nn";
+import type { Registry, TrainingMemory } from "@lowbit/quant";
+import type { z } from "zod";
+import { type ExperimentSource, experimentSchema, parseExperiment } from "./experiment.js";
+import { checkOutFolder } from "./out-folder.js";
+import { warn } from "./print.js";
+import { isTextExperiment, parseTextExperiment, textExperimentSchema } from "./text-experiment.js";
+import {
+  formatTrainedLanguageModel,
+  prepareTextExperiment,
+  type TrainedLanguageModel,
+  trainLanguageModel,
+} from "./train-language-model.js";
+import { formatTrained, prepareExperiment, type TrainedNetwork, trainNetwork } from "./train-network.js";
+import type { TrainingRun } from "./training-run.js";
+
+/** What a run trained, as JSON and for people. */
+export interface Trained {
+  readonly start: Start;
+  readonly network: TrainedNetwork | TrainedLanguageModel;
+  readonly text: string;
+}
+
+/** An experiment of one of the kinds that `lowbit train` knows. */
+export interface TrainingTask {
+  readonly schema: z.ZodObject;
+  readonly experiment: { readonly model: string; readonly epochs: number };
+  /** Does all that can go wrong before the first file is written; what it resolves to trains. */
+  prepare(registry: Registry): Promise<(run: TrainingRun) => Promise<Trained>>;
+}
+
+/** Reads an experiment: of a language model where its model is one, of a network for images otherwise. */
+export function readTask(fields: unknown, source: ExperimentSource, memory: TrainingMemory): TrainingTask {
+  if (isTextExperiment(fields)) {
+    const experiment = parseTextExperiment(fields, source);
+    return {
+      schema: textExperimentSchema,
+      experiment,
+      prepare: async (registry) => {
+        const prepared = await prepareTextExperiment(experiment, { source, registry });
+        return async (run) => {
+          const { network, start } = await trainLanguageModel(prepared, run);
+          return { start, network, text: formatTrainedLanguageModel(network) };
+        };
+      },
+    };
+  }
+  const experiment = parseExperiment(fields, source);
+  return {
+    schema: experimentSchema,
+    experiment,
+    prepare: async (registry) => {
+      const prepared = await prepareExperiment(experiment, { source, registry, warn, ...memory });
+      return async (run) => {
+        const { network, start } = await trainNetwork(prepared, run);
+        return { start, network, text: formatTrained(network) };
+      };
+    },
+  };
+}
+
+/**
+ * Looks whether a run may go into a folder, before anything is created: it is free, or holds this very experiment.
+ *
+ * @throws {ConfigurationError} names the settings that differ from those of the run in the folder
+ */
+export async function checkRunFolder(
+  storage: Storage,
+  out: string,
+  { schema, experiment }: Pick<TrainingTask, "schema" | "experiment">,
+  { resume }: { readonly resume: boolean },
+): Promise<void> {
+  await checkOutFolder(storage, out, { resume });
+  const state = resume ? (await openGeneration(storage, out))?.state : undefined;
+  const stored = (state as { identity?: { experiment?: unknown } } | undefined)?.identity?.experiment;
+  const was = schema.safeParse(stored);
+  if (!was.success) return; // whatever it is, opening the run says what is wrong with it
+  const names = Object.keys(schema.shape);
+  const [before, now] = [was.data, experiment] as Record<string, unknown>[];
+  const changed = names.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(now[name]));
+  if (changed.length === 0) return;
+  const tell = (name: string) => `${name} was ${before[name] ?? "absent"} and is ${now[name] ?? "absent"}`;
+  throw new ConfigurationError(`the run in this folder can't be resumed as another: ${changed.map(tell).join("; ")}`, {
+    where: out,
+    want: changed.map((name) => `${name} ${before[name] ?? "absent"}`).join(", "),
+    got: Object.fromEntries(changed.map((name) => [name, now[name]])),
+    hint: "the settings that the run began with, or another --out",
+  });
+}

@@ -1,7 +1,8 @@
 import { openStorage } from "@lowbit/core-tensor/storage";
-import { datasetKinds } from "@lowbit/data";
+import { datasetKinds, textKinds } from "@lowbit/data";
 import { modelNames } from "@lowbit/nn";
 import type { ListedQuantizer, ListedScheme } from "@lowbit/quant";
+import { languageModelNames } from "@lowbit/rnn";
 import { loadRegistry } from "./plugins.js";
 import { studies } from "./studies.js";
 import { type Column, formatTable } from "./table.js";
@@ -29,9 +30,14 @@ const origin: readonly Column<ListedQuantizer>[] = [
   { title: "source", value: ({ source }) => source ?? "" },
 ];
 
+const knownData = [...datasetKinds, ...textKinds];
+
 /** Everything of one kind that a name on the command line can mean. */
 export async function listKnown(kind: string, plugins: readonly string[]): Promise<KnownList> {
-  if (kind === "models") return { rows: modelNames.map((name) => ({ name })), text: modelNames.join("\n") };
+  if (kind === "models") {
+    const names = [...modelNames, ...languageModelNames];
+    return { rows: names.map((name) => ({ name })), text: names.join("\n") };
+  }
   if (kind === "studies") {
     const rows = studies.map(({ name, about, trials }) => ({ name, about, trials: trials.length }));
     const columns: Column<(typeof rows)[number]>[] = [
@@ -42,11 +48,12 @@ export async function listKnown(kind: string, plugins: readonly string[]): Promi
     return { rows, text: formatTable(columns, rows) };
   }
   if (kind === "datasets") {
-    const spelling = ({ name, path }: (typeof datasetKinds)[number]): string => {
+    const spelling = ({ name, path }: (typeof knownData)[number]): string => {
       if (path === "none") return name;
+      if (path === "file") return `${name}:FILE`;
       return path === "required" ? `${name}:FOLDER` : `${name}[:FOLDER]`;
     };
-    const rows = datasetKinds.map((each) => ({ name: each.name, spelling: spelling(each), summary: each.summary }));
+    const rows = knownData.map((each) => ({ name: each.name, spelling: spelling(each), summary: each.summary }));
     const columns: Column<(typeof rows)[number]>[] = [
       { title: "name", value: (row) => row.spelling },
       { title: "what it is", value: (row) => row.summary },

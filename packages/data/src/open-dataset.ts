@@ -12,11 +12,12 @@ import { nearestName } from "./nearest-name.js";
 export interface DatasetKind {
   readonly name: string;
   readonly summary: string;
-  /** What follows the name after a colon: nothing, a folder, or a folder that may be left out. */
-  readonly path: "none" | "required" | { readonly default: string };
+  /** What follows the name after a colon: nothing, a folder, a file, or a folder that may be left out. */
+  readonly path: "none" | "required" | "file" | { readonly default: string };
 }
 
 interface DatasetOpener extends DatasetKind {
+  readonly path: Exclude<DatasetKind["path"], "file">;
   readonly open: (path: string, storage: Storage) => Promise<Dataset>;
 }
 

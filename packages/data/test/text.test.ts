@@ -7,9 +7,9 @@ describe("tokenize", () => {
   it("takes a text apart into characters, whole ones, and joinTokens puts them together again", () => {
     expect(tokenize("né 𝒳\n", "char")).toEqual(["n", "é", " ", "𝒳", "\n"]);
     fc.assert(
-      fc.property(fc.string({ unit: "grapheme" }), (text) =>
-        expect(joinTokens(tokenize(text, "char"), "char")).toBe(text),
-      ),
+      fc.property(fc.string({ unit: "grapheme" }), (text) => {
+        expect(joinTokens(tokenize(text, "char"), "char")).toBe(text);
+      }),
     );
   });
 
@@ -19,7 +19,7 @@ describe("tokenize", () => {
       "The sea-captain's log;\r\n\r\n1,000 whales\n",
       ["the", "sea-captain's", "log", ";", "<eos>", "<eos>", "1,000", "whales", "<eos>"],
     ],
-    [" no it was n't black <unk> \n", ["no", "it", "was", "n", "'", "t", "black", "<unk>", "<eos>"]],
+    [" no it was n't black <unk> \n", ["no", "it", "was", "n't", "black", "<unk>", "<eos>"]],
   ])("takes %j apart into words", (text, words) => expect(tokenize(text, "word")).toEqual(words));
 
   it("joins words with the spaces that they usually have", () =>

@@ -88,7 +88,7 @@ export const isTextName = (name: string): boolean => textKinds.some((kind) => ki
 
 /** The kinds of texts that a name can mean. */
 export const textKinds: readonly DatasetKind[] = [
-  { name: "text", summary: "your own text, UTF-8, for language models: text:FILE", path: "required" },
+  { name: "text", summary: "your own text, UTF-8, for language models", path: "file" },
 ];
 
 /**

@@ -67,8 +67,8 @@ describe("a language model", () => {
   it("reads words", async () => {
     const words = path("gru");
     const made = await runJson([...train, "--model", "gru", "--level", "word", "--precision", "w2a4", "--out", words]);
-    expect(made).toMatchObject({ model: "gru", level: "word", vocabulary: 14 });
-    expect(made.perplexity).toBeLessThan(14);
+    expect(made).toMatchObject({ model: "gru", level: "word", vocabulary: 13 });
+    expect(made.perplexity).toBeLessThan(13);
     expect(made.bitsPerCharacter).toBeLessThan((made.loss / Math.LN2) * 0.4); // a word is more than two and a half characters
     const { text } = await runJson(["sample", words, "--prompt", "The whale", "--length", "4", "--temperature", "0"]);
     expect(text).toMatch(/^ (sees|follows|forgets) /);
@@ -124,7 +124,7 @@ describe("mistakes", () => {
   it("tells a damaged folder from a whole one", async () => {
     const folder = path("lstm-packed");
     const manifest = readFileSync(join(folder, "manifest.json"), "utf8");
-    writeFileSync(join(folder, "manifest.json"), manifest.replace('"hidden":24', '"hidden":25'));
+    writeFileSync(join(folder, "manifest.json"), manifest.replace(/"hidden": ?24/g, '"hidden":25'));
     expect((await runLowbit(["eval", folder])).code).toBe(65);
     writeFileSync(join(folder, "manifest.json"), manifest);
     const predicted = await runLowbit(["inspect", folder]);

@@ -57,7 +57,9 @@ describe.each(["onnxruntime-node", "onnxruntime-web"] as const)(
       const engine = await createEngine({ threads: 1 });
       const values = new Map(cell.variables.map(({ name, shape }) => [name, normalTensor(name, shape)]));
       for (const each of cell.variables) await engine.write(each, values.get(each.name) as HostTensor);
-      const state = Object.fromEntries(Object.keys(cell.stateSizes).map((name) => [name, normalTensor(`state/${name}`, [N, H])]));
+      const state = Object.fromEntries(
+        Object.keys(cell.stateSizes).map((name) => [name, normalTensor(`state/${name}`, [N, H])]),
+      );
       const x = normalTensor("x", [T, N, I]);
       const run = engine.compile(({ x: given, ...from }: Record<string, Tensor>) => ({
         outputs: unroll(cell, given, from as unknown as LstmState).outputs,

@@ -2,7 +2,7 @@ export type { CarriedState } from "./carried-state.js";
 export { carryState, zeroState } from "./carried-state.js";
 export type { GruCellOptions } from "./cells/gru-cell.js";
 export { gruCell } from "./cells/gru-cell.js";
-export type { LstmState } from "./cells/lstm-cell.js";
+export type { LstmCellOptions, LstmState } from "./cells/lstm-cell.js";
 export { lstmCell } from "./cells/lstm-cell.js";
 export type { CellOptions, OpenCell, RecurrentCell, RecurrentState } from "./cells/recurrent-cell.js";
 export type { VanillaCellOptions } from "./cells/vanilla-cell.js";
@@ -23,5 +23,5 @@ export {
 export type { BoundEdgeQuantizer, BoundMatrixQuantizer, CellQuantizers } from "./quantization/cell-quantizers.js";
 export type { CellQuantizationOptions } from "./quantization/plan-cell-quantization.js";
 export { bindCellQuantizers, planCellQuantization } from "./quantization/plan-cell-quantization.js";
-export type { Unrolled } from "./unroll.js";
-export { unroll } from "./unroll.js";
+export type { Unrolled, UnrolledBothWays, UnrollOptions } from "./unroll.js";
+export { unroll, unrollBothWays } from "./unroll.js";

@@ -31,7 +31,7 @@ describe.each(everyCell)("%s", (_, makeCell) => {
     const got: number[] = [];
     for (let from = 0; from < T; from += 2) got.push(...(await inPieces({ x: piece(from, from + 2) })).outputs.data);
     expect(got).toEqual([...want.outputs.data]);
-    expect((await engine.read(variables[0])).data).toEqual(want.outputs.data.slice(-N * H)); // the last hidden state
+    expect((await engine.read(variables[0])).data).toEqual(want.outputs.data.slice(-N * cell.hiddenSize)); // the last hidden state
   });
 
   it("lets no gradient through to the piece before", async () => {

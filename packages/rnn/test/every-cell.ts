@@ -20,6 +20,8 @@ const asAnyCell = <State extends RecurrentState>(cell: RecurrentCell<State>) => 
 /** Every cell and convention, by the name of its equations. */
 export const everyCell: readonly (readonly [string, MakeCell])[] = [
   ["lstm", (options) => asAnyCell(lstmCell(options))],
+  ["lstm, peephole", (options) => asAnyCell(lstmCell({ ...options, peephole: true }))],
+  ["lstm, projection", (options) => asAnyCell(lstmCell({ ...options, projectionSize: 2 }))],
   ["gru, reset after", (options) => asAnyCell(gruCell({ ...options, reset: "after" }))],
   ["gru, reset before", (options) => asAnyCell(gruCell({ ...options, reset: "before" }))],
   ["vanilla, tanh", (options) => asAnyCell(vanillaCell({ ...options, activation: "tanh" }))],

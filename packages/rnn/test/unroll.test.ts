@@ -1,6 +1,6 @@
 import { createEngine, type Engine, grad, type HostTensor, multiply, sum, type Tensor } from "@lowbit/core-tensor";
 import { afterAll, describe, expect, it } from "vitest";
-import { gruCell, lstmCell, unroll, vanillaCell, zeroState } from "../src/index.js";
+import { gruCell, lstmCell, unroll, unrollBothWays, vanillaCell, zeroState } from "../src/index.js";
 import { type AnyCell, type AnyState, everyCell, normalTensor, scramble } from "./every-cell.js";
 import { equations, type Reckoned, type Weights } from "./oracles/recurrent-equations.js";
 
@@ -10,9 +10,9 @@ afterAll(() => exact.close());
 const SIZES = { T: 4, N: 2, I: 3, H: 3 };
 type Sizes = typeof SIZES;
 
-const makeInputs = ({ stateSizes }: AnyCell, { T, N, I, H }: Sizes): Record<string, HostTensor> => ({
+const makeInputs = ({ stateSizes }: AnyCell, { T, N, I }: Sizes): Record<string, HostTensor> => ({
   x: normalTensor("x", [T, N, I]),
-  ...Object.fromEntries(Object.keys(stateSizes).map((name) => [name, normalTensor(name, [N, H])])),
+  ...Object.fromEntries(Object.entries(stateSizes).map(([name, size]) => [name, normalTensor(name, [N, size])])),
 });
 
 const row = ({ data }: HostTensor, index: number, width: number): number[] => [
@@ -26,13 +26,14 @@ function reckon(
   inputs: Record<string, HostTensor>,
   sizes: Sizes,
 ) {
-  const { T, N, I, H } = sizes;
+  const { T, N, I } = sizes;
   const weights: Weights = Object.fromEntries(
     [...values].map(([path, { shape, data }]) => [path.split(".").at(-1), { columns: shape[1] ?? 1, data }]),
   );
   const hidden = Array.from({ length: T }, () => new Array<number[]>(N));
   const last = Array.from({ length: N }, (_, n) => {
-    let state: Reckoned = { hidden: row(inputs.hidden, n, H), cell: inputs.cell && row(inputs.cell, n, H) };
+    const firstOf = (each: HostTensor) => row(each, n, each.shape[1]);
+    let state: Reckoned = { hidden: firstOf(inputs.hidden), cell: inputs.cell && firstOf(inputs.cell) };
     for (let t = 0; t < T; t++) {
       state = equations[name](weights, row(inputs.x, t * N + n, I), state);
       hidden[t][n] = state.hidden;
@@ -76,7 +77,7 @@ describe.each(everyCell)("%s", (name, makeCell) => {
     const cell = makeCell({ name: "cell", inputSize: SIZES.I, hiddenSize: SIZES.H, seed: 1 });
     await scramble(exact, cell.variables);
     const inputs = makeInputs(cell, SIZES);
-    const factors = normalTensor("factors", [SIZES.T, SIZES.N, SIZES.H]);
+    const factors = normalTensor("factors", [SIZES.T, SIZES.N, cell.hiddenSize]);
     const lossOf = ({ x, factors: each, ...state }: Record<string, Tensor>) =>
       sum(multiply(unroll(cell, x, state as AnyState).outputs, each));
     const value = exact.compile((given) => ({ loss: lossOf(given) }));
@@ -171,6 +172,83 @@ describe("unroll", () => {
     expect(weightOf("a", 2)).not.toEqual(weightOf("a", 1));
     expect(weightOf("b", 1)).not.toEqual(weightOf("a", 1));
     expect(weightOf("a", 1).every((weight) => Math.abs(weight) <= 0.5)).toBe(true); // 1 / √4
+  });
+});
+
+describe("sequences of other lengths and directions", () => {
+  const [T, N, I, H] = [5, 3, 2, 4];
+  const lengths = [5, 2, 4];
+  const mask = (): HostTensor => ({
+    dtype: "f32",
+    shape: [T, N],
+    data: Float32Array.from({ length: T * N }, (_, i) => (Math.floor(i / N) < lengths[i % N] ? 1 : 0)),
+  });
+  /** Steps `from` … of sequence n alone, [steps, 1, I]. */
+  const alone = ({ data }: HostTensor, n: number, steps: number): HostTensor => ({
+    dtype: "f32",
+    shape: [steps, 1, I],
+    data: Float32Array.from({ length: steps * I }, (_, i) => data[(Math.floor(i / I) * N + n) * I + (i % I)]),
+  });
+  const reversed = ({ shape, data }: HostTensor): HostTensor => {
+    const [steps] = shape;
+    const width = data.length / steps;
+    const at = (i: number) => data[(steps - 1 - Math.floor(i / width)) * width + (i % width)];
+    return { dtype: "f32", shape, data: Float32Array.from(data, (_, i) => at(i)) };
+  };
+
+  it.each([false, true])("ends each sequence where its mask does, and shows 0 behind (reversed: %s)", async (reverse) => {
+    const cell = lstmCell({ name: "lstm", inputSize: I, hiddenSize: H, seed: 1 });
+    const x = normalTensor("x", [T, N, I]);
+    const masked = exact.compile((given: Record<string, Tensor>): Record<string, Tensor> => {
+      const { outputs, state } = unroll(cell, given.x, zeroState(cell, N), { mask: given.mask, reverse });
+      return { outputs, ...state };
+    });
+    const all = await masked({ x, mask: mask() });
+    const one = exact.compile((given) => {
+      const { outputs, state } = unroll(cell, given.x, zeroState(cell, 1));
+      return { outputs, ...state };
+    });
+    for (let n = 0; n < N; n++) {
+      const own = alone(x, n, lengths[n]);
+      const want = await one({ x: reverse ? reversed(own) : own });
+      const shown = reverse ? reversed(want.outputs) : want.outputs;
+      const got = Array.from({ length: T }, (_, t) => row(all.outputs, t * N + n, H)).flat();
+      const padded = [...shown.data, ...new Array<number>((T - lengths[n]) * H).fill(0)];
+      expect(largestDifference(got, padded)).toBe(0);
+      expect(row(all.hidden, n, H)).toEqual([...want.hidden.data]);
+      expect(row(all.cell, n, H)).toEqual([...want.cell.data]);
+    }
+  });
+
+  it("reads a sequence from both ends", async () => {
+    const make = (name: string) => gruCell({ name, inputSize: I, hiddenSize: H, seed: 1 });
+    const cells = { forward: make("forward"), backward: make("backward") };
+    const x = normalTensor("x", [T, 1, I]);
+    const zero = () => zeroState(cells.forward, 1);
+    const both = exact.compile((given) => {
+      const read = unrollBothWays(cells, given.x, { forward: zero(), backward: zero() });
+      return { outputs: read.outputs, last: read.forward.hidden, first: read.backward.hidden };
+    });
+    const single = (cell: typeof cells.forward) =>
+      exact.compile((given) => ({ outputs: unroll(cell, given.x, zero()).outputs }));
+    const got = await both({ x });
+    const [forward, backward] = [
+      (await single(cells.forward)({ x })).outputs,
+      reversed((await single(cells.backward)({ x: reversed(x) })).outputs),
+    ];
+    for (let t = 0; t < T; t++) {
+      expect(row(got.outputs, t, 2 * H)).toEqual([...row(forward, t, H), ...row(backward, t, H)]);
+    }
+    expect([...got.last.data]).toEqual(row(forward, T - 1, H));
+    expect([...got.first.data]).toEqual(row(backward, 0, H));
+  });
+
+  it("takes no mask of another shape", () => {
+    const cell = gruCell({ name: "gru", inputSize: I, hiddenSize: H, seed: 1 });
+    const step = exact.compile((given) => ({ y: unroll(cell, given.x, zeroState(cell, N), { mask: given.mask }).outputs }));
+    return expect(step({ x: normalTensor("x", [T, N, I]), mask: normalTensor("m", [N, T]) })).rejects.toThrow(
+      /mask \[5, 3\]/,
+    );
   });
 });
 

@@ -15,11 +15,21 @@ function normalTensor(name: string, shape: readonly number[]): HostTensor {
 interface Case {
   readonly name: string;
   readonly cell: RecurrentCell;
-  readonly onnx: Pick<RecurrentModel, "opType" | "linearBeforeReset" | "activation">;
+  readonly onnx: Pick<RecurrentModel, "opType" | "linearBeforeReset" | "activation" | "reverse" | "lengths">;
 }
 
 const cases: readonly Case[] = [
   { name: "LSTM", cell: lstmCell(sizes) as unknown as RecurrentCell, onnx: { opType: "LSTM" } },
+  {
+    name: "LSTM with peepholes",
+    cell: lstmCell({ ...sizes, peephole: true }) as unknown as RecurrentCell,
+    onnx: { opType: "LSTM" },
+  },
+  {
+    name: "LSTM backwards, over sequences of 6, 2 and 4 steps",
+    cell: lstmCell(sizes) as unknown as RecurrentCell,
+    onnx: { opType: "LSTM", reverse: true, lengths: [6, 2, 4] },
+  },
   {
     name: "GRU, reset after the product (linear_before_reset = 1)",
     cell: gruCell({ ...sizes, reset: "after" }),
@@ -46,6 +56,7 @@ function matricesOf(values: ReadonlyMap<string, HostTensor>) {
     weight: Float32Array.from(dataOf("weight")),
     recurrent: Float32Array.from([...dataOf("recurrent"), ...dataOf("recurrentCandidate")]),
     inputBias: bias.map((each, i) => each - moved[i]),
+    peephole: values.has("cell.peephole") ? dataOf("peephole") : undefined,
     recurrentBias: moved.map((each, i) => each + (isGru ? (ofCandidate[i - 2 * H] ?? 0) : 0)),
   };
 }
@@ -61,10 +72,12 @@ describe.each(["onnxruntime-node", "onnxruntime-web"] as const)(
         Object.keys(cell.stateSizes).map((name) => [name, normalTensor(`state/${name}`, [N, H])]),
       );
       const x = normalTensor("x", [T, N, I]);
-      const run = engine.compile(({ x: given, ...from }: Record<string, Tensor>) => ({
-        outputs: unroll(cell, given, from as unknown as LstmState).outputs,
+      const { lengths = [T, T, T], reverse } = onnx;
+      const isThere = Float32Array.from({ length: T * N }, (_, i) => (Math.floor(i / N) < lengths[i % N] ? 1 : 0));
+      const run = engine.compile(({ x: given, mask, ...from }: Record<string, Tensor>) => ({
+        outputs: unroll(cell, given, from as unknown as LstmState, { reverse, mask }).outputs,
       }));
-      const { outputs } = await run({ x, ...state });
+      const { outputs } = await run({ x, mask: { dtype: "f32", shape: [T, N], data: isThere }, ...state });
 
       const model = encodeRecurrent({ ...onnx, ...matricesOf(values), shape: [T, N, I], hiddenSize: H });
       const session = await openOnnxSession(runtime, model, 1);

@@ -22,6 +22,8 @@ export interface DropoutLayerOptions {
   /** How much is set to 0 in training: 0 ≤ rate < 1. */
   readonly rate: number;
   readonly seed: number;
+  /** Axes along which all values fall together or stay together: [0] of [T, N, …] drops the same units in every step. None where absent. */
+  readonly sharedAxes?: readonly number[];
 }
 
 /**
@@ -29,9 +31,9 @@ export interface DropoutLayerOptions {
  *
  * Which values fall is a function of seed, name and the number of the step, which is a variable: a resumed run drops the same.
  * The number is kept in f32, so that 2²⁴ steps differ.
- * Source: Srivastava et al., JMLR 15, 2014
+ * Sources: Srivastava et al., JMLR 15, 2014; with axes shared over time: Gal and Ghahramani, arXiv 1512.05287, section 4
  */
-export function dropoutLayer({ name, rate, seed }: DropoutLayerOptions): Layer {
+export function dropoutLayer({ name, rate, seed, sharedAxes = [] }: DropoutLayerOptions): Layer {
   if (!(rate >= 0 && rate < 1)) {
     throw new ArgumentError(`dropout can't drop ${rate}`, { layer: name, want: "0 ≤ rate < 1", got: rate });
   }
@@ -48,7 +50,7 @@ export function dropoutLayer({ name, rate, seed }: DropoutLayerOptions): Layer {
         const rest = constantOf({ dtype: "i32", shape: [3], data: Int32Array.of(0, key[0], key[1]) });
         const place = concat([counter, rest], { axis: 0 }); // two words of the counter, two of the key
         assign(stepNumber, add(stepNumber, 1));
-        const stays = greaterEqual(randomUniform(place, { shape: x.shape }), rate);
+        const stays = greaterEqual(randomUniform(place, { shape: x.shape.map((size, axis) => (sharedAxes.includes(axis) ? 1 : size)) }), rate);
         return select(stays, multiply(x, 1 / (1 - rate)), 0);
       });
     },

@@ -1,9 +1,8 @@
 import { ArgumentError } from "@lowbit/core-tensor";
-import type { CellOptions } from "./recurrent-cell.js";
 
 /** @throws {ArgumentError} names the size that is no whole number from 1 */
-export function checkSizes({ name, inputSize, hiddenSize }: CellOptions): void {
-  for (const [option, size] of Object.entries({ inputSize, hiddenSize })) {
+export function checkSizes(name: string, sizes: Readonly<Record<string, number>>): void {
+  for (const [option, size] of Object.entries(sizes)) {
     if (Number.isSafeInteger(size) && size >= 1) continue;
     throw new ArgumentError(`a recurrent cell can't have ${option} ${size}`, {
       layer: name,

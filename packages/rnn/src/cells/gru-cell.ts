@@ -31,8 +31,8 @@ export interface GruCellOptions extends CellOptions {
  * Sources: Cho et al., arXiv 1406.1078; reset after: arXiv 1406.1078v1 and cuDNN
  */
 export function gruCell(options: GruCellOptions): RecurrentCell {
-  checkSizes(options);
   const { name, inputSize, hiddenSize, reset = "after", quantizers = noQuantizers } = options;
+  checkSizes(name, { inputSize, hiddenSize });
   if (reset !== "after" && reset !== "before") {
     throw new ArgumentError(`a GRU can't reset "${reset}"`, { layer: name, want: '"after" or "before"', got: reset });
   }

@@ -23,8 +23,8 @@ const activations = new Map([
  * Source: Elman, Cognitive Science 14, 1990
  */
 export function vanillaCell(options: VanillaCellOptions): RecurrentCell {
-  checkSizes(options);
   const { name, inputSize, hiddenSize, activation = "tanh", quantizers = noQuantizers } = options;
+  checkSizes(name, { inputSize, hiddenSize });
   const activate = activations.get(activation);
   if (!activate) {
     throw new ArgumentError(`a recurrent cell can't have activation "${activation}"`, {

@@ -16,19 +16,22 @@ function dot({ columns, data }: Matrix, row: number, x: readonly number[]): numb
 
 type Step = (weights: Weights, x: readonly number[], before: Reckoned) => Reckoned;
 
-/** Rows i, o, f, g of weight, recurrent and bias. */
-const lstm: Step = ({ weight, recurrent, bias }, x, { hidden, cell = [] }) => {
-  const H = hidden.length;
+/** Rows i, o, f, g of weight, recurrent and bias; i, o, f of the peephole. */
+const lstm: Step = ({ weight, recurrent, bias, peephole, projection }, x, { hidden, cell = [] }) => {
+  const H = cell.length;
   const next = { hidden: [] as number[], cell: [] as number[] };
   for (let j = 0; j < H; j++) {
     const [i, o, f, g] = [0, 1, 2, 3].map((gate) => {
       const row = gate * H + j;
       return dot(weight, row, x) + dot(recurrent, row, hidden) + bias.data[row];
     });
-    next.cell[j] = sigma(f) * cell[j] + sigma(i) * Math.tanh(g);
-    next.hidden[j] = sigma(o) * Math.tanh(next.cell[j]);
+    const sees = (gate: number, c: number) => (peephole ? peephole.data[gate * H + j] * c : 0);
+    next.cell[j] = sigma(f + sees(2, cell[j])) * cell[j] + sigma(i + sees(0, cell[j])) * Math.tanh(g);
+    next.hidden[j] = sigma(o + sees(1, next.cell[j])) * Math.tanh(next.cell[j]);
   }
-  return next;
+  if (!projection) return next;
+  const rows = projection.data.length / projection.columns;
+  return { ...next, hidden: Array.from({ length: rows }, (_, row) => dot(projection, row, next.hidden)) };
 };
 
 /** Rows z, r, n; the reset gate multiplies what the recurrent matrix made. */
@@ -64,6 +67,8 @@ const vanilla =
 
 export const equations: Readonly<Record<string, Step>> = {
   lstm,
+  "lstm, peephole": lstm,
+  "lstm, projection": lstm,
   "gru, reset after": gruResetAfter,
   "gru, reset before": gruResetBefore,
   "vanilla, tanh": vanilla(Math.tanh),

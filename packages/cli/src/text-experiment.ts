@@ -42,6 +42,8 @@ export const textExperimentSchema = z
     dropout: below1("the dropout")
       .default(0)
       .describe("what is dropped before each recurrent layer and the output layer"),
+    variational: z.boolean().default(false).describe("dropout drops the same units in all steps of a batch"),
+    tied: z.boolean().default(false).describe("the output layer multiplies with the embedding"),
     schedule: z.enum(["cosine", "step", "constant"]).default("cosine"),
     limit: whole(100, 2 ** 28)
       .optional()

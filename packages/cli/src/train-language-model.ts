@@ -53,7 +53,9 @@ export async function prepareTextExperiment(
   resolveField(source, "batch", () => createTextLoader(text.train, { ...reading, dropLast: true }));
   const cells = recurrentLayerNames(layers).map((name) => ({ name, hiddenSize: hidden }));
   const quantization = planCellQuantization(cells, { precision, scheme: resolved.scheme, scale });
-  const options = { vocabulary: text.vocabulary.length, hidden, layers, streams: reading.streams, dropout, seed };
+  const { variational, tied } = experiment;
+  const sizes = { vocabulary: text.vocabulary.length, hidden, layers, streams: reading.streams };
+  const options = { ...sizes, dropout, variational, tied, seed };
   const model = resolveField(source, "model", () =>
     languageModel(experiment.model, options, { quantization, registry }),
   );

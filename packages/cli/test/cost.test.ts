@@ -75,3 +75,20 @@ describe("lowbit memory", () => {
     expect(stderr).toMatch(/Did you mean training/);
   });
 });
+
+describe("cost of a language model", () => {
+  it("tells parameters, bytes, MACs and where it breaks even", async () => {
+    const found = await runJson(["cost", "--model", "lstm", "--hidden", "64", "--width", "2", "--precision", "w4a4"]);
+    expect(found).toMatchObject({ model: "lstm", precision: "w4a4", hidden: 128, layers: 1, recurrentSizeRatio: 0.5 });
+    expect(found.macs).toBe(8 * 128 ** 2 + 64 * 128);
+    expect(found.breakEvenMultiplier).toBeCloseTo(2.83, 2);
+    const { stdout } = await runLowbit(["cost", "--model", "gru", "--precision", "w2a4"]);
+    expect(stdout).toContain("break-even      4.00x");
+  });
+
+  it("has no images", async () => {
+    const { code, stderr } = await runLowbit(["cost", "--model", "lstm", "--classes", "10"]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("--classes");
+  });
+});

@@ -11,6 +11,8 @@ export type { GenerateOptions } from "./language-model/generate-tokens.js";
 export { generateTokens } from "./language-model/generate-tokens.js";
 export type { LanguageModel, LanguageModelParts } from "./language-model/language-model.js";
 export { languageModel, recurrentLayerNames } from "./language-model/language-model.js";
+export type { LanguageModelCost, LanguageModelCostOptions } from "./language-model/language-model-cost.js";
+export { languageModelCost } from "./language-model/language-model-cost.js";
 export type { LanguageModelOptions } from "./language-model/language-model-options.js";
 export { languageModelNames } from "./language-model/language-model-options.js";
 export type { PackedLanguageModel } from "./language-model/packed-language-model.js";

@@ -110,6 +110,44 @@ it("quantizes by another scheme, with a scale for each row", async () => {
   expect((await forward(packed)({ tokens })).logits.data).toEqual((await forward(model)({ tokens })).logits.data);
 });
 
+describe("options", () => {
+  it("ties the output layer to the embedding: one matrix, one gradient", async () => {
+    const [own, tied] = [make("lstm", "fp32"), make("lstm", "fp32", { ...OPTIONS, tied: true } as typeof OPTIONS)];
+    expect(own.latentBytes - tied.latentBytes).toBe(4 * 11 * 17);
+    const run = forward(tied);
+    const before = (await run({ tokens: circles(3, 1) })).logits.data;
+    const table = tied.variables.find(({ name }) => name === "embedding.weight");
+    if (!table) throw new Error("there is no embedding");
+    const bias = tied.variables.find(({ name }) => name === "output.bias");
+    expect(bias).toBeDefined();
+    await engine.write(table, { dtype: "f32", shape: [11, 17], data: new Float32Array(11 * 17) });
+    await resetCarried(engine, tied);
+    expect((await run({ tokens: circles(3, 1) })).logits.data).toEqual(new Float32Array(33)); // nothing to multiply with
+    expect(before).not.toEqual(new Float32Array(33));
+    const packed = await packLanguageModel(tied, engine, registry);
+    expect((await forward(packed)({ tokens: circles(3, 1) })).logits.data).toEqual(new Float32Array(33));
+  });
+
+  it.each([false, true])(
+    "drops units in training alone (the same in all steps: %s), and goes on learning",
+    async (variational) => {
+      const model = make("gru", "w4a4", { ...OPTIONS, dropout: 0.3, variational } as typeof OPTIONS);
+      const optimiser = adamW({ weightDecay: 0 });
+      const step = compileTrainingStep(engine, { model, loss: crossEntropyLoss, optimiser });
+      const labels = { ...circles(8, 3, 1), shape: [24] };
+      const losses: number[] = [];
+      for (let i = 0; i < 60; i++) {
+        losses.push((await step.run({ images: circles(8, 3), labels, learningRate: 0.01 })).loss);
+      }
+      expect(losses[59]).toBeLessThan(losses[0] - 0.5);
+      const run = forward(model);
+      const first = (await run({ tokens: circles(4, 2) })).logits.data;
+      await resetCarried(engine, model);
+      expect((await run({ tokens: circles(4, 2) })).logits.data).toEqual(first);
+    },
+  );
+});
+
 describe("a text that goes on", () => {
   const collect = async (model: LanguageModel, options: object) => {
     const tokens: number[] = [];

@@ -196,29 +196,32 @@ describe("sequences of other lengths and directions", () => {
     return { dtype: "f32", shape, data: Float32Array.from(data, (_, i) => at(i)) };
   };
 
-  it.each([false, true])("ends each sequence where its mask does, and shows 0 behind (reversed: %s)", async (reverse) => {
-    const cell = lstmCell({ name: "lstm", inputSize: I, hiddenSize: H, seed: 1 });
-    const x = normalTensor("x", [T, N, I]);
-    const masked = exact.compile((given: Record<string, Tensor>): Record<string, Tensor> => {
-      const { outputs, state } = unroll(cell, given.x, zeroState(cell, N), { mask: given.mask, reverse });
-      return { outputs, ...state };
-    });
-    const all = await masked({ x, mask: mask() });
-    const one = exact.compile((given) => {
-      const { outputs, state } = unroll(cell, given.x, zeroState(cell, 1));
-      return { outputs, ...state };
-    });
-    for (let n = 0; n < N; n++) {
-      const own = alone(x, n, lengths[n]);
-      const want = await one({ x: reverse ? reversed(own) : own });
-      const shown = reverse ? reversed(want.outputs) : want.outputs;
-      const got = Array.from({ length: T }, (_, t) => row(all.outputs, t * N + n, H)).flat();
-      const padded = [...shown.data, ...new Array<number>((T - lengths[n]) * H).fill(0)];
-      expect(largestDifference(got, padded)).toBe(0);
-      expect(row(all.hidden, n, H)).toEqual([...want.hidden.data]);
-      expect(row(all.cell, n, H)).toEqual([...want.cell.data]);
-    }
-  });
+  it.each([false, true])(
+    "ends each sequence where its mask does, and shows 0 behind (reversed: %s)",
+    async (reverse) => {
+      const cell = lstmCell({ name: "lstm", inputSize: I, hiddenSize: H, seed: 1 });
+      const x = normalTensor("x", [T, N, I]);
+      const masked = exact.compile((given: Record<string, Tensor>): Record<string, Tensor> => {
+        const { outputs, state } = unroll(cell, given.x, zeroState(cell, N), { mask: given.mask, reverse });
+        return { outputs, ...state };
+      });
+      const all = await masked({ x, mask: mask() });
+      const one = exact.compile((given) => {
+        const { outputs, state } = unroll(cell, given.x, zeroState(cell, 1));
+        return { outputs, ...state };
+      });
+      for (let n = 0; n < N; n++) {
+        const own = alone(x, n, lengths[n]);
+        const want = await one({ x: reverse ? reversed(own) : own });
+        const shown = reverse ? reversed(want.outputs) : want.outputs;
+        const got = Array.from({ length: T }, (_, t) => row(all.outputs, t * N + n, H)).flat();
+        const padded = [...shown.data, ...new Array<number>((T - lengths[n]) * H).fill(0)];
+        expect(largestDifference(got, padded)).toBe(0);
+        expect(row(all.hidden, n, H)).toEqual([...want.hidden.data]);
+        expect(row(all.cell, n, H)).toEqual([...want.cell.data]);
+      }
+    },
+  );
 
   it("reads a sequence from both ends", async () => {
     const make = (name: string) => gruCell({ name, inputSize: I, hiddenSize: H, seed: 1 });
@@ -245,7 +248,9 @@ describe("sequences of other lengths and directions", () => {
 
   it("takes no mask of another shape", () => {
     const cell = gruCell({ name: "gru", inputSize: I, hiddenSize: H, seed: 1 });
-    const step = exact.compile((given) => ({ y: unroll(cell, given.x, zeroState(cell, N), { mask: given.mask }).outputs }));
+    const step = exact.compile((given) => ({
+      y: unroll(cell, given.x, zeroState(cell, N), { mask: given.mask }).outputs,
+    }));
     return expect(step({ x: normalTensor("x", [T, N, I]), mask: normalTensor("m", [N, T]) })).rejects.toThrow(
       /mask \[5, 3\]/,
     );

@@ -42,7 +42,14 @@ export function encodeRecurrent(model: RecurrentModel): Uint8Array {
     attributes.push(message(field(1, text("activations")), field(9, text(model.activation)), field(20, 8)));
   }
   const parts = {
-    nodes: [node(opType, ["x", "W", "R", "B", lengths ? "lengths" : "", ...states, ...(peephole ? ["P"] : [])], "output", attributes)]
+    nodes: [
+      node(
+        opType,
+        ["x", "W", "R", "B", lengths ? "lengths" : "", ...states, ...(peephole ? ["P"] : [])],
+        "output",
+        attributes,
+      ),
+    ],
     weights: [
       initializer("W", [1, rows, I], FLOAT, floats(weight)),
       initializer("R", [1, rows, hiddenSize], FLOAT, floats(recurrent)),

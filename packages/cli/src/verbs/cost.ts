@@ -9,7 +9,10 @@ export function addCostVerb(program: Command): void {
     .description(
       "MACs, WRPN cost and weight bytes of one forward pass, per layer, relative to the network at 1x in fp32",
     )
-    .requiredOption("--model <name>", "a built-in model")
+    .requiredOption("--model <name>", "a built-in model; lstm, gru and vanilla are language models")
+    .option("--hidden <units>", "of a language model, at 1x; 128 unless told otherwise", countValue)
+    .option("--layers <count>", "of a language model; 1 unless told otherwise", countValue)
+    .option("--vocabulary <tokens>", "of a language model; 64 unless told otherwise", countValue)
     .option("--width <factor>", "multiplies the channels of every layer", numberValue, 1)
     .option(
       "--first-layer-width <factor>",
@@ -28,6 +31,14 @@ export function addCostVerb(program: Command): void {
     .option("--classes <count>", "its classes; 10, or 1000 for ImageNet, unless told otherwise", countValue)
     .option("--json", "print JSON, for programs", false)
     .action(async ({ json, ...options }) => {
+      const { isTextExperiment } = await import("../text-experiment.js");
+      if (isTextExperiment(options)) {
+        const { runLanguageCost, formatLanguageCost } = await import("../run-language-cost.js");
+        const found = await runLanguageCost(options);
+        if (json) printJson(found);
+        else print(formatLanguageCost(found));
+        return;
+      }
       const { runCost, formatCost } = await import("../run-cost.js");
       const report = runCost(options);
       if (json) printJson(report);

@@ -36,6 +36,8 @@ export function addTrainVerb(program: Command): void {
       numberValue,
     )
     .option("--dropout <rate>", "of a language model; 0 where absent", numberValue)
+    .option("--variational", "of a language model: dropout drops the same units in all steps of a batch")
+    .option("--tied", "of a language model: the output layer multiplies with the embedding")
     .option("--epochs <count>", "times that each image or the text is seen; 10 where absent", numberValue)
     .option(
       "--batch <images>",

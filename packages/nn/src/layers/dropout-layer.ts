@@ -50,7 +50,10 @@ export function dropoutLayer({ name, rate, seed, sharedAxes = [] }: DropoutLayer
         const rest = constantOf({ dtype: "i32", shape: [3], data: Int32Array.of(0, key[0], key[1]) });
         const place = concat([counter, rest], { axis: 0 }); // two words of the counter, two of the key
         assign(stepNumber, add(stepNumber, 1));
-        const stays = greaterEqual(randomUniform(place, { shape: x.shape.map((size, axis) => (sharedAxes.includes(axis) ? 1 : size)) }), rate);
+        const stays = greaterEqual(
+          randomUniform(place, { shape: x.shape.map((size, axis) => (sharedAxes.includes(axis) ? 1 : size)) }),
+          rate,
+        );
         return select(stays, multiply(x, 1 / (1 - rate)), 0);
       });
     },

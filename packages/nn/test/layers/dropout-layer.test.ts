@@ -48,3 +48,15 @@ describe("dropout", () => {
     expect(() => dropoutLayer({ name: "drop", rate: 1, seed: 0 })).toThrow(/can't drop 1[\s\S]*layer "drop"/);
   });
 });
+
+it("drops the same units in every step where axes are shared", async () => {
+  const engine = await createEngine({ backend: "js" });
+  engines.push(engine);
+  const layer = dropoutLayer({ name: "drop", rate: 0.5, seed: 1, sharedAxes: [0] });
+  const x = parameter("x", [3, 200], new Float32Array(600).fill(1));
+  const { y } = await engine.compile(() => ({ y: layer.forward(x.tensor, { training: true }) }))({});
+  const [first, second, third] = [0, 1, 2].map((t) => [...y.data.subarray(t * 200, (t + 1) * 200)]);
+  expect(second).toEqual(first);
+  expect(third).toEqual(first);
+  expect(new Set(first)).toEqual(new Set([0, 2]));
+});

@@ -15,6 +15,10 @@ export interface LanguageModelOptions {
   readonly streams: number;
   /** What dropout sets to 0 before each recurrent layer and the output layer, in training; 0 where absent. */
   readonly dropout?: number;
+  /** Dropout drops the same units in all steps of a call, those of each sequence for themselves; false where absent. */
+  readonly variational?: boolean;
+  /** The output layer multiplies with the embedding in place of a matrix of its own; false where absent. */
+  readonly tied?: boolean;
   /** Of the first weights; 0 where absent. */
   readonly seed?: number;
 }
@@ -33,9 +37,11 @@ function refuse(option: string, value: unknown, want: string): never {
 
 /** @throws {ArgumentError} for an unknown option, or a value that makes no sense */
 export function checkLanguageModelOptions(given: LanguageModelOptions): Required<LanguageModelOptions> {
-  const { vocabulary, hidden, layers = 1, streams, dropout = 0, seed = 0, ...unknown } = given;
+  const { vocabulary, hidden, layers = 1, streams, dropout = 0, seed = 0, ...rest } = given;
+  const { variational = false, tied = false, ...unknown } = rest;
   const [name] = Object.keys(unknown);
-  if (name !== undefined) refuse("an option", name, "vocabulary, hidden, layers, streams, dropout and seed");
+  if (name !== undefined)
+    refuse("an option", name, "vocabulary, hidden, layers, streams, dropout, variational, tied and seed");
   const whole = (option: string, value: unknown, least: number, most: number): void => {
     if (Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most) return;
     refuse(option, value, `a whole number from ${least} to ${most}`);
@@ -48,5 +54,8 @@ export function checkLanguageModelOptions(given: LanguageModelOptions): Required
   if (!(typeof dropout === "number" && dropout >= 0 && dropout < 1)) {
     refuse("dropout", dropout, "a number from 0, below 1");
   }
-  return { vocabulary, hidden, layers, streams, dropout, seed };
+  for (const [option, value] of Object.entries({ variational, tied })) {
+    if (typeof value !== "boolean") refuse(option, value, "true or false");
+  }
+  return { vocabulary, hidden, layers, streams, dropout, variational, tied, seed };
 }

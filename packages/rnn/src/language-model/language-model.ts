@@ -8,12 +8,13 @@ import {
   gather,
   type HostTensor,
   inLayer,
+  matmul,
   reshape,
   ShapeError,
   type Tensor,
   type Variable,
 } from "@lowbit/core-tensor";
-import { type Context, didYouMean, dropoutLayer, type Layer, type Model } from "@lowbit/nn";
+import { type Context, type DropoutLayerOptions, didYouMean, dropoutLayer, type Layer, type Model } from "@lowbit/nn";
 import type { Quantization, Registry } from "@lowbit/quant";
 import { type CarriedState, carryState } from "../carried-state.js";
 import { CellParameters } from "../cells/cell-parameters.js";
@@ -88,7 +89,7 @@ export function languageModel(
     });
   }
   const complete = checkLanguageModelOptions(options);
-  const { vocabulary, hidden, layers, streams, dropout, seed } = complete;
+  const { vocabulary, hidden, layers, streams, dropout, variational, tied, seed } = complete;
   const described = new Map(quantization.layers.map((each) => [each.layer, each]));
   const recurrent = recurrentLayerNames(layers).map((layer) =>
     makeCell({
@@ -98,11 +99,12 @@ export function languageModel(
   );
   const inner = { inputSize: hidden, hiddenSize: hidden, seed, packed };
   const embedding = new CellParameters({ name: "embedding", ...inner });
-  const table = embedding.table("weight", [vocabulary, hidden], EMBEDDING_REACH);
+  const table = embedding.table("weight", [vocabulary, hidden], tied ? TIED_EMBEDDING_REACH : EMBEDDING_REACH);
   const output = new CellParameters({ name: "output", ...inner });
-  const classifier = output.matrix("weight", [vocabulary, hidden], "weight");
+  const classifier = tied ? undefined : output.matrix("weight", [vocabulary, hidden], "weight");
   const bias = output.vector("bias", [0], vocabulary);
-  const drops = dropout === 0 ? [] : dropoutLayers(recurrent, { rate: dropout, seed });
+  const drops =
+    dropout === 0 ? [] : dropoutLayers(recurrent, { rate: dropout, sharedAxes: variational ? [0] : [], seed });
   const stored = () => new Map([embedding, ...recurrent, output].flatMap((part) => [...part.stored()]));
   if (packed) refuseStrangers(packed, stored());
   const parameters = [embedding, ...recurrent, output, ...drops].flatMap(({ variables }) => variables);
@@ -144,18 +146,21 @@ export function languageModel(
         if (currentTrace()) before[i].carry(state); // a graph that is only looked at leaves nothing behind
         x = outputs;
       });
-      const last = drop(reshape(x, { shape: [T * N, hidden] }), recurrent.length);
-      return inLayer("output", () => add(classifier.open(context)(last), bias));
+      const last = reshape(drop(x, recurrent.length), { shape: [T * N, hidden] });
+      const product = classifier?.open(context) ?? ((y: Tensor) => matmul(y, table, { transposeB: true }));
+      return inLayer("output", () => add(product(last), bias));
     },
   };
 }
 
 /** Embeddings start uniform in ±1: the grid of quantized inputs. */
 const EMBEDDING_REACH = 1;
+/** As an output layer too large a matrix begins with logits that are sure of themselves. */
+const TIED_EMBEDDING_REACH = 0.1;
 
-const dropoutLayers = (recurrent: readonly AnyCell[], { rate, seed }: { rate: number; seed: number }): Layer[] =>
+const dropoutLayers = (recurrent: readonly AnyCell[], options: Omit<DropoutLayerOptions, "name">): Layer[] =>
   [...recurrent.map((cell) => cell.name), "output"].map((layer) =>
-    dropoutLayer({ name: `${layer}.dropout`, rate, seed }),
+    dropoutLayer({ name: `${layer}.dropout`, ...options }),
   );
 
 function sizesOf(stored: ReadonlyMap<string, Tensor>): Pick<LanguageModel, "latentBytes" | "packedBytes"> {

@@ -193,7 +193,7 @@ describe("sequences of other lengths and directions", () => {
     const [steps] = shape;
     const width = data.length / steps;
     const at = (i: number) => data[(steps - 1 - Math.floor(i / width)) * width + (i % width)];
-    return { dtype: "f32", shape, data: Float32Array.from(data, (_, i) => at(i)) };
+    return { dtype: "f32", shape, data: Float64Array.from(data, (_, i) => at(i)) };
   };
 
   it.each([false, true])(

@@ -21,12 +21,12 @@ import {
 } from "@lowbit/quant";
 import { augmentation } from "./augmentation.js";
 import { type Distillation, experimentOf } from "./distillation.js";
-import { type ExperimentSource, mistakeIn, resolveField } from "./experiment.js";
+import { type Experiment, type ExperimentSource, mistakeIn, resolveField } from "./experiment.js";
 import { notesFor } from "./network-notes.js";
 import { limitSplit, openNamedDataset } from "./open-named-dataset.js";
 import { openTeacher } from "./open-teacher.js";
 import { type ResolvedExperiment, resolveExperiment } from "./resolve-experiment.js";
-import { EVALUATION_BATCH, PREFETCHED_BATCHES } from "./train-network.js";
+import { EVALUATION_BATCH, firstBatch, PREFETCHED_BATCHES } from "./train-network.js";
 
 /** Who teaches, as the settings name it. */
 type NamedTeacher =
@@ -100,11 +100,16 @@ export async function prepareDistillation(
   resolveField(source, "augment", () =>
     createLoader(dataset.train, { batch: 1, augment: augmentation(distillation.augment) }),
   );
+  const calibration = await firstBatch(dataset, experiments.get("apprentice") as Experiment);
+  const { scaleLearningRate } = distillation;
   return {
     ...{ distillation, source, registry, dataset, teacher, resolved },
     build: (stage, read) => {
       const { precision, scheme } = resolved.get(stage) as ResolvedExperiment;
-      const options = { precision: precision.name, scheme, registry, warn, trainingMemory, read };
+      const options = {
+        ...{ precision: precision.name, scheme, registry, warn, trainingMemory, read },
+        ...{ calibration, scaleLearningRate },
+      };
       return prepare(plain.get(stage) as Model, options);
     },
   };
@@ -162,7 +167,8 @@ export async function distillNetwork(
 ): Promise<{ readonly network: DistilledNetwork; readonly start: Start }> {
   const { distillation, dataset, resolved, build } = prepared;
   const { engine, storage, out, resume, allowBuildChange, cacheFolder, signal, callbacks } = run;
-  const { scheme, batch, seed, limit, learningRate, epochs, alpha, beta, gamma, temperature, form } = distillation;
+  const { scheme, batch, seed, limit, learningRate, epochs, alpha, beta, gamma, temperature, form, hints } =
+    distillation;
   const { normalisation } = dataset;
   const augment = augmentation(distillation.augment);
   const split = limitSplit(dataset.train, limit);
@@ -191,6 +197,7 @@ export async function distillNetwork(
       }),
       teacherRate: (distillation.teacherLearningRate ?? learningRate) / learningRate,
       loss: { alpha, beta, gamma, temperature, form },
+      ...{ hints, seed },
       ...(cacheFolder !== undefined && {
         cache: {
           folder: cacheFolder,
@@ -235,7 +242,6 @@ function describeDistilled(distillation: Distillation, out: string, outcome: Dis
   const { scheme, teacher, student, precision, quantizer, width, seed, epochs } = distillation;
   const { result, teacher: taught, cache, teacherSeconds, model } = outcome;
   const test = result.evaluation ?? { accuracy: 0, loss: 0, images: 0 };
-  const isAskedAlone = taught !== null && scheme !== "a";
   return {
     ...{ out, scheme, teacher, student, precision, quantizer, width, seed, epochs },
     fullPrecisionEpochs: scheme === "c" ? experimentOf(distillation, "full-precision").epochs : 0,
@@ -245,8 +251,7 @@ function describeDistilled(distillation: Distillation, out: string, outcome: Dis
     ...{ accuracy: test.accuracy, loss: test.loss, images: test.images },
     teacherAccuracy: taught?.accuracy ?? null,
     losses: result.terms ?? null,
-    teacherSeconds: isAskedAlone ? teacherSeconds : null,
-    cache,
+    ...{ teacherSeconds, cache },
     latentBytes: latentBytes(model as PreparedModel),
     packedBytes: packedBytes(model as PreparedModel),
   };

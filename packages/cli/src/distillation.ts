@@ -1,4 +1,4 @@
-import { distillationForms, type StageName } from "@lowbit/distill";
+import { distillationForms, hintForms, type StageName } from "@lowbit/distill";
 import { z } from "zod";
 import { type Experiment, type ExperimentSource, experimentSchema, parseFields } from "./experiment.js";
 
@@ -37,6 +37,18 @@ export const distillationSchema = z
       .max(1e4)
       .default(1)
       .describe("divides the logits before softmax"),
+    hints: z
+      .array(
+        z.strictObject({
+          form: z.enum(hintForms),
+          student: name.describe("a layer of the student, as lowbit inspect names it, or what its name begins with"),
+          teacher: name.describe("the same of the teacher"),
+          weight: z.number("a number above 0").gt(0, "a number above 0").max(1e6).default(1),
+        }),
+      )
+      .max(64)
+      .default([])
+      .describe("inner layers that are to resemble the teacher's"),
     form: z.enum(distillationForms).default("cross-entropy").describe("of the third term"),
   })
   .meta({ title: "lowbit distillation", description: "What `lowbit distill FILE.json` trains" });

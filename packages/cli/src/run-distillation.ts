@@ -1,6 +1,5 @@
 import { ArgumentError } from "@lowbit/core-tensor";
 import { openStorage } from "@lowbit/core-tensor/storage";
-import type { DistillationCallbacks, StageName } from "@lowbit/distill";
 import { InterruptedError } from "@lowbit/nn";
 import type { TrainingMemory } from "@lowbit/quant";
 import { thisCommandWith } from "./command-name.js";
@@ -12,10 +11,9 @@ import { openEngine } from "./open-engine.js";
 import { checkOutFolder } from "./out-folder.js";
 import { loadRegistry } from "./plugins.js";
 import { note, warn } from "./print.js";
-import { startProgress } from "./progress.js";
 import { readFields } from "./read-fields.js";
 import { runImageEvaluation } from "./run-evaluation.js";
-import { trainingReporter } from "./training-reporter.js";
+import { stageReporter } from "./stage-reporter.js";
 
 export interface DistillCommandOptions {
   readonly out?: string;
@@ -27,6 +25,9 @@ export interface DistillCommandOptions {
   readonly threads?: number;
   readonly build?: string;
   readonly plugin: readonly string[];
+  readonly teacher?: readonly string[];
+  /** "attention:stage2.block0=stage2.block2@0.5" */
+  readonly hint?: readonly string[];
   readonly progress: boolean;
   readonly trainingMemory: TrainingMemory["trainingMemory"];
 }
@@ -54,7 +55,7 @@ export async function runDistillation(
     try {
       interrupt.signal.throwIfAborted(); // nothing has been written yet
       if (resume && !(await storage.exists(out))) note(`there is no run in ${out}: starting from the beginning`);
-      if (prepared.teacher.kind !== "none" && distillation.scheme !== "a") noteCaching(distillation, cache);
+      if (prepared.teacher.kind !== "none" && distillation.scheme !== "a") note(describeCaching(distillation, cache));
       const cacheFolder = cache === false ? undefined : cache;
       const { signal } = interrupt;
       const run = { engine, storage, out, resume, allowBuildChange, cacheFolder, signal, callbacks };
@@ -84,52 +85,14 @@ async function evaluateWritten(out: string, { backend, threads, build, plugin, p
   return { accuracy, loss, images };
 }
 
-function noteCaching({ augment }: Distillation, cache: string | false): void {
-  if (cache === false) note("the teacher is asked about each batch, live: nothing is cached");
-  else if (augment === "none") note(`the teacher's logits are computed once and cached in ${cache}`);
-  else note(`the teacher's logits are cached in ${cache}, per epoch, with the augmentation of the same seed`);
+function describeCaching({ augment, hints }: Distillation, cache: string | false): string {
+  if (hints.length > 0) return "the teacher is computed in each step, live: hints read its inner layers";
+  if (cache === false) return "the teacher is asked about each batch, live: nothing is cached";
+  if (augment === "none") return `the teacher's logits are computed once and cached in ${cache}`;
+  return `the teacher's logits are cached in ${cache}, per epoch, with the augmentation of the same seed`;
 }
 
-/** A reporter for each stage, under the stage's name. */
-function stageReporter({ show, engine }: Pick<Parameters<typeof trainingReporter>[0], "show" | "engine">): {
-  callbacks: DistillationCallbacks;
-  stop(): void;
-} {
-  let reporter: ReturnType<typeof trainingReporter> | undefined;
-  let asking: ReturnType<typeof startProgress> | undefined;
-  const stop = (): void => {
-    reporter?.stop();
-    asking?.stop();
-    asking = undefined;
-  };
-  const names: Record<StageName, string> = {
-    teacher: "teacher",
-    "full-precision": "student in full precision",
-    apprentice: "student",
-  };
-  const callbacks: DistillationCallbacks = {
-    onStage: ({ name, index, count, epochs }) => {
-      stop();
-      if (count > 1) note(`stage ${index + 1} of ${count}: ${names[name]}`);
-      reporter = trainingReporter({ label: names[name], epochs, show, engine });
-    },
-    onTeacher: (images, of) => {
-      reporter?.stop();
-      asking ??= startProgress("asking the teacher", of, { show });
-      asking.update(images);
-      if (images < of) return;
-      asking.stop();
-      asking = undefined;
-    },
-    onWarning: warn,
-    onStart: (start) => reporter?.callbacks.onStart?.(start),
-    onStep: (step) => reporter?.callbacks.onStep?.(step),
-    onEpoch: (epoch) => reporter?.callbacks.onEpoch?.(epoch),
-  };
-  return { callbacks, stop };
-}
-
-async function readDistillation(source: ExperimentSource, options: object): Promise<Distillation> {
+async function readDistillation(source: ExperimentSource, options: DistillCommandOptions): Promise<Distillation> {
   const required = [
     ["scheme", "a, b or c"],
     ["teacher", "a trained network's folder, or a model: lowbit list models"],
@@ -137,14 +100,23 @@ async function readDistillation(source: ExperimentSource, options: object): Prom
     ["data", "NAME: lowbit list datasets"],
   ] as const;
   const known = Object.keys(distillationSchema.shape);
-  const { teacher } = options as { teacher?: readonly string[] };
-  const named = teacher?.length === 1 ? { ...options, teacher: teacher[0] } : options;
+  const { teacher = [], hint = [] } = options;
+  const named = { ...options, teacher: teacher.length === 1 ? teacher[0] : teacher, hints: hint.map(readHint) };
   const fields = await readFields(openStorage(), source, named, known, (given) => {
     for (const [name, want] of required) {
       if (!(name in given)) throw new ArgumentError(`distill needs --${name}`, { want: `--${name} ${want}` });
     }
   });
   return parseDistillation(fields, source);
+}
+
+function readHint(text: string): object {
+  const [, form, student, teacher, weight] = /^([^:]+):([^=]+)=([^=@]+)(?:@(.+))?$/.exec(text) ?? [];
+  if (form !== undefined) return { form, student, teacher, ...(weight !== undefined && { weight: Number(weight) }) };
+  throw new ArgumentError(`a hint can't be ${JSON.stringify(text)}`, {
+    where: "--hint",
+    want: "FORM:LAYER=LAYER, such as attention:stage2.block0=stage2.block2, or with a weight, …@0.5",
+  });
 }
 
 const percent = (value: number): string => `${value.toFixed(2)} %`;

@@ -1,28 +1,15 @@
 import { ArgumentError } from "@lowbit/core-tensor";
 import { joinPath, openStorage, type Storage } from "@lowbit/core-tensor/storage";
 import { InterruptedError } from "@lowbit/nn";
-import type { Registry } from "@lowbit/quant";
-import {
-  type Provenance,
-  readStudyState,
-  reportStudy,
-  runStudy,
-  type Study,
-  type StudyState,
-  type Trial,
-  type TrialResult,
-} from "@lowbit/sweep";
+import { readStudyState, reportStudy, runStudy, type Study, type StudyState } from "@lowbit/sweep";
 import { thisCommandLine } from "./command-name.js";
 import { currentCommit } from "./current-commit.js";
-import { parseExperiment } from "./experiment.js";
 import { Interrupted, watchInterrupt } from "./interrupt.js";
-import { openEngine } from "./open-engine.js";
 import { loadRegistry } from "./plugins.js";
-import { note, warn } from "./print.js";
+import { note } from "./print.js";
+import { runTrial } from "./run-trial.js";
 import { findStudy } from "./studies.js";
 import { type Column, formatTable } from "./table.js";
-import { prepareExperiment, trainNetwork } from "./train-network.js";
-import { trainingReporter } from "./training-reporter.js";
 import { checkReportFile, writeReport } from "./write-report.js";
 
 export interface StudyOptions {
@@ -65,12 +52,7 @@ async function runOrRead(study: Study, storage: Storage, options: StudyOptions):
       ...(only.length > 0 && { only }),
       runTrial: (trial) => {
         const made = { command: `lowbit study ${study.name}`, commit: currentCommit() };
-        return runTrial(trial, joinPath(joinPath(out, "unfinished"), trial.key), made, {
-          storage,
-          registry,
-          signal,
-          ...options,
-        });
+        return runTrial(study, trial, made, { storage, registry, signal, ...options, out });
       },
       onTrial: ({ key }, index) => note(`trial ${index + 1} of ${study.trials.length}: ${key}`),
     });
@@ -81,47 +63,6 @@ async function runOrRead(study: Study, storage: Storage, options: StudyOptions):
   } finally {
     interrupt.release();
   }
-}
-
-interface Stage extends StudyOptions {
-  readonly storage: Storage;
-  readonly registry: Registry;
-  readonly signal: AbortSignal;
-}
-
-/** Trains one network as `lowbit train` does, in a folder from which a stopped trial goes on and which is gone in the end. */
-async function runTrial(
-  { key, configuration }: Trial,
-  folder: string,
-  made: Pick<Provenance, "command" | "commit">,
-  stage: Stage,
-): Promise<{ result: TrialResult; made: Provenance }> {
-  const { storage, registry, signal, dataFolder, progress: show } = stage;
-  const data = dataFolder === undefined ? configuration.data : `${configuration.data}:${dataFolder}`;
-  const source = { kind: "options" } as const;
-  const experiment = parseExperiment({ ...configuration, data }, source);
-  const prepared = await prepareExperiment(experiment, { source, registry, warn });
-  const engine = await openEngine({ backend: stage.backend, threads: stage.threads, build: stage.build }, "training"); // its own: it keeps what it has computed with
-  const reporter = trainingReporter({ label: key, epochs: experiment.epochs, show, engine });
-  try {
-    const run = { engine, storage, out: folder, resume: true, allowBuildChange: false, signal };
-    const { network } = await trainNetwork(prepared, { ...run, callbacks: reporter.callbacks });
-    await removeFiles(storage, folder);
-    const { accuracy, loss, trainAccuracy, trainLoss, steps, latentBytes, packedBytes } = network;
-    const { name, build, threads } = engine.backend;
-    return {
-      result: { accuracy, loss, trainAccuracy, trainLoss, steps, latentBytes, packedBytes },
-      made: { ...made, node: process.versions.node, backend: `${name} ${build}`, threads },
-    };
-  } finally {
-    reporter.stop();
-    await engine.close();
-  }
-}
-
-async function removeFiles(storage: Storage, folder: string): Promise<void> {
-  for (const { name } of await storage.list(folder)) await storage.remove(joinPath(folder, name));
-  await storage.removeFolder(folder);
 }
 
 const trialColumns: readonly Column<StudyState["trials"][number]>[] = [

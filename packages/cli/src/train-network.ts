@@ -66,7 +66,7 @@ export async function prepareExperiment(
 const CALIBRATION_IMAGES = 64;
 
 /** The first training images of the run, normalised, without augmentation. */
-async function firstBatch(dataset: Dataset, { seed, limit }: Experiment): Promise<HostTensor> {
+export async function firstBatch(dataset: Dataset, { seed, limit }: Experiment): Promise<HostTensor> {
   const batch = Math.min(CALIBRATION_IMAGES, limit ?? dataset.train.count, dataset.train.count);
   const split = limitSplit(dataset.train, limit);
   const loader = createLoader(split, { batch, seed, shuffle: true, ...dataset.normalisation });

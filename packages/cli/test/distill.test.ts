@@ -51,6 +51,43 @@ describe("distill", () => {
     expect(JSON.parse(live.stdout)).toMatchObject({ cache: "live", accuracy: hit.accuracy, losses: hit.losses });
   });
 
+  it("takes hints from inner layers, and any quantizer", async () => {
+    const words = [
+      "distill",
+      "--scheme",
+      "b",
+      "--teacher",
+      "simple-cnn",
+      "--student",
+      "resnet8",
+      "--width",
+      "0.25",
+      ...small,
+    ];
+    const hints = ["--hint", "attention:stage1.block0=relu1", "--hint", "fitnets:stage2.block0=pool1@0.5"];
+    const told = await runJson([
+      ...words,
+      "--precision",
+      "w2a8",
+      "--quantizer",
+      "twn",
+      ...hints,
+      "--out",
+      folder("hinted"),
+    ]);
+    expect(told).toMatchObject({
+      losses: { ...threeTerms, hints: expect.any(Number) },
+      cache: "live",
+      quantizer: "twn",
+    });
+    expect(await runJson(["eval", folder("hinted")])).toMatchObject({ accuracy: told.accuracy, loss: told.loss });
+    const learned = ["--precision", "w4a4", "--quantizer", "lsq", "--scheme", "c", "--cache", cache];
+    const lsq = await runJson([...words, ...learned, "--out", folder("lsq")]);
+    expect(await runJson(["eval", folder("lsq")])).toMatchObject({ accuracy: lsq.accuracy, loss: lsq.loss });
+    const wrong = await runLowbit([...words, "--hint", "attention:stage1", "--out", folder("refused")]);
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/--hint[\s\S]*FORM:LAYER=LAYER/)]);
+  });
+
   it("reads an experiment file, and writes what the options write", async () => {
     const file = folder("experiment.json");
     const fields = {

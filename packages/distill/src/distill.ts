@@ -15,7 +15,8 @@ import {
   train,
 } from "@lowbit/nn";
 import { type ApprenticeLossOptions, checkApprenticeLoss } from "./apprentice-loss.js";
-import { compileJointStep, compileTaughtStep } from "./apprentice-step.js";
+import { compileGuidedStep, compileJointStep, compileTaughtStep } from "./apprentice-step.js";
+import { type FeatureHint, type PreparedHints, prepareHints } from "./feature-hints.js";
 import { type FrozenTeacher, frozenTeacher, identifyNetwork } from "./frozen-teacher.js";
 import { LogitsCache } from "./logits-cache.js";
 import { type CacheUse, type NumberedBatch, type TaughtLoader, teachLoader } from "./teach-loader.js";
@@ -66,6 +67,10 @@ export interface DistillOptions {
   /** The teacher's learning rate in scheme a as a multiple of the student's; 1 where absent. */
   readonly teacherRate?: number;
   readonly loss?: ApprenticeLossOptions;
+  /** Of inner layers. A frozen teacher is then computed in each step, and nothing is cached. */
+  readonly hints?: readonly FeatureHint[];
+  /** Of the hints' regressors; 0 where absent. */
+  readonly seed?: number;
   /** Where the teacher's logits are kept; absent: it is asked each time. */
   readonly cache?: {
     readonly folder: string;
@@ -103,8 +108,8 @@ export interface DistillationOutcome {
   /** Of the teacher, on the images of `evaluate`; null where nobody taught. */
   readonly teacher: Evaluation | null;
   readonly cache: CacheUse;
-  /** That a frozen teacher was computing logits in this process. */
-  readonly teacherSeconds: number;
+  /** That a frozen teacher was computing logits in this process; null where it is part of the student's step. */
+  readonly teacherSeconds: number | null;
 }
 
 /** One run of `train`, in a folder of its own. */
@@ -144,7 +149,7 @@ export async function distill(options: DistillOptions): Promise<DistillationOutc
   return run.outcome();
 }
 
-function check({ scheme, teacher, fullPrecision, loss = {} }: DistillOptions): void {
+function check({ scheme, teacher, fullPrecision, loss = {}, hints = [] }: DistillOptions): void {
   checkApprenticeLoss(loss);
   const refuse = (headline: string, where: string, want: string): never => {
     throw new ArgumentError(headline, { where, want });
@@ -155,6 +160,10 @@ function check({ scheme, teacher, fullPrecision, loss = {} }: DistillOptions): v
       "teacher",
       "a model to train, or scheme b for a trained one",
     );
+  }
+  if (hints.length > 0 && teacher.kind === "none") refuse("nobody gives hints", "hints", "a teacher");
+  if (hints.length > 0 && teacher.kind === "frozen" && teacher.teacher.networks > 1) {
+    refuse("an average of several networks has no inner layers to give hints of", "hints", "one network");
   }
   if (scheme === "c" && !fullPrecision) {
     refuse("scheme c trains the student in full precision first", "fullPrecision", "its epochs and schedule");
@@ -199,9 +208,9 @@ class Distillation {
     const { evaluate: loader, signal } = this.options;
     if (!this.last) throw new Error("the last stage has not run");
     const evaluation = this.teacherLogits && (await evaluateLogits(this.teacherLogits, { loader, signal }));
-    if (!evaluation) return { ...this.last, teacher: null, cache: "live", teacherSeconds: 0 };
+    if (!evaluation) return { ...this.last, teacher: null, cache: "live", teacherSeconds: null };
     const { imagesPerSecond: _, ...teacher } = evaluation;
-    return { ...this.last, teacher, ...(this.taught?.report() ?? { cache: "live", teacherSeconds: 0 }) };
+    return { ...this.last, teacher, ...(this.taught?.report() ?? { cache: "live", teacherSeconds: null }) };
   }
 
   /** Labels alone, in a folder of its own below the student's. */
@@ -226,16 +235,29 @@ class Distillation {
     if (teacher.kind === "none") {
       this.last = { ...(await train({ ...common, loader })), model };
     } else if (scheme === "a" && teacher.kind === "model") {
-      const step = compileJointStep(engine, { teacher: teacher.model, student: model, optimiser, teacherRate, loss });
+      const hints = this.hintsFrom(model, (images) => teacher.model.forward(images, { training: false }));
+      const learner = { teacher: teacher.model, teacherRate };
+      const step = compileJointStep(engine, { ...learner, student: model, optimiser, loss, hints });
       this.last = { ...(await train({ ...common, loader, step })), model };
       this.teacherLogits = this.compileTeacher(teacher.model);
     } else {
       const frozen = await this.freezeTeacher();
       this.teacherLogits = engine.compile(({ images }) => ({ logits: frozen.forward(images) }));
+      const hints = this.hintsFrom(model, frozen.forward);
+      if (hints) {
+        const step = compileGuidedStep(engine, { student: model, teacher: frozen, optimiser, loss, hints });
+        this.last = { ...(await train({ ...common, loader, step })), model };
+        return;
+      }
       this.taught = this.teach(frozen, this.teacherLogits);
       const step = compileTaughtStep(engine, { student: model, optimiser, loss });
       this.last = { ...(await train({ ...common, loader: this.taught, step })), model };
     }
+  }
+
+  private hintsFrom(student: Model, teacher: FrozenTeacher["forward"]): PreparedHints | undefined {
+    const { hints = [], seed } = this.options;
+    return hints.length === 0 ? undefined : prepareHints(hints, { student, teacher, seed });
   }
 
   private compileTeacher(model: Model): LogitsFunction {
@@ -262,10 +284,21 @@ class Distillation {
   }
 
   private checkpointOf(name: StageName, model: Model, folder: string) {
-    const { storage, allowBuildChange, everySeconds, identity, scheme, teacher, teacherRate = 1, loss } = this.options;
+    const {
+      storage,
+      allowBuildChange,
+      everySeconds,
+      identity,
+      scheme,
+      teacher,
+      teacherRate = 1,
+      loss,
+      hints,
+    } = this.options;
     const distillation = {
       ...{ scheme, stage: name, teacher: describeTeacher(teacher), teacherRate },
       ...checkApprenticeLoss(loss ?? {}),
+      ...(hints && hints.length > 0 && { hints: hints.map((hint) => ({ ...hint })) }),
     };
     // Whether there was a run to go on with was asked before the first stage.
     const settings = { storage, folder, allowBuildChange, everySeconds, resume: true };

@@ -13,6 +13,8 @@ export interface TeacherNetwork {
 export interface FrozenTeacher {
   /** Of all its networks. */
   readonly identity: string;
+  /** How many they are. */
+  readonly networks: number;
   /** images [N, C, H, W] → logits [N, classes], as in evaluation: no statistics of the batch. */
   forward(images: Tensor): Tensor;
 }
@@ -26,6 +28,7 @@ export function frozenTeacher(networks: readonly TeacherNetwork[]): FrozenTeache
   if (networks.length === 0) throw new ArgumentError("a teacher needs a network", { want: "one or more", got: 0 });
   return {
     identity: networks.map(({ identity }) => identity).join("+"),
+    networks: networks.length,
     forward(images) {
       const logits = networks.map(({ model }) => model.forward(images, { training: false }));
       const shapes = new Set(logits.map(({ shape }) => shape.join()));

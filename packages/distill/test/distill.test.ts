@@ -43,7 +43,10 @@ interface RunOptions {
   readonly resume?: boolean;
   readonly backend?: "js" | "wasm";
   readonly loss?: ApprenticeLossOptions;
+  readonly hints?: DistillOptions["hints"];
   readonly warnings?: string[];
+  /** Stops the run when it first asks the teacher. */
+  readonly stopAtTeacher?: boolean;
 }
 
 const modelOf = (name: string, seed: number, width = 0.25): Model =>
@@ -65,7 +68,7 @@ async function teacherOf(engine: Engine, kind: RunOptions["teacher"]): Promise<D
 /** One process: its own engine, models, loaders and storage over a disk that outlives it. */
 async function run(disk: MemoryDisk, options: RunOptions = {}): Promise<DistillationOutcome> {
   const { scheme = "b", augmented = false, cache = true, stopAt, seed = 5, epochs = 2, resume = true } = options;
-  const { out = OUT, backend = "js", loss, warnings } = options;
+  const { out = OUT, backend = "js", loss, hints, warnings } = options;
   const engine = await createEngine({ backend, threads: 1 });
   const abort = new AbortController();
   let steps = 0;
@@ -82,6 +85,7 @@ async function run(disk: MemoryDisk, options: RunOptions = {}): Promise<Distilla
         epochs,
         student,
         loss,
+        hints,
       },
       teacher: await teacherOf(engine, options.teacher),
       lower: (model, read) => prepare(model, { precision: "w2a4", scheme: uniform, registry, read }),
@@ -103,6 +107,9 @@ async function run(disk: MemoryDisk, options: RunOptions = {}): Promise<Distilla
       callbacks: {
         onStep: () => {
           if (++steps === stopAt) abort.abort();
+        },
+        onTeacher: () => {
+          if (options.stopAtTeacher) abort.abort();
         },
         onWarning: (message) => warnings?.push(message),
       },
@@ -248,6 +255,35 @@ describe("the teacher's logits", () => {
   });
 });
 
+describe("hints", () => {
+  const hints = [
+    { form: "attention", student: "stage1.block0", teacher: "relu1" },
+    { form: "fitnets", student: "stage2.block0", teacher: "pool1", weight: 0.5 },
+  ] as const;
+
+  it.each(["a", "b"] as const)(
+    "join the loss of scheme %s, and its regressor is resumed with the rest",
+    async (scheme) => {
+      const whole = createMemoryDisk();
+      const options = { scheme, hints, augmented: true };
+      const expected = await run(whole, options);
+      const { teacher, apprentice, distillation, hints: hinted } = expected.result.terms ?? {};
+      expect(expected.result.loss).toBeCloseTo(teacher + 0.5 * apprentice + 0.5 * distillation + hinted, 4);
+      expect([expected.cache, expected.teacherSeconds]).toEqual(["live", null]);
+      const disk = createMemoryDisk();
+      await run(disk, { ...options, stopAt: scheme === "a" ? 4 : 10 }).catch(() => undefined);
+      expect(withoutTime(await run(disk, options))).toEqual(withoutTime(expected));
+      expect(await contentOf(disk)).toEqual(await contentOf(whole));
+      expect(Object.keys(await contentOf(whole))).toContain(`${OUT} hints.safetensors`);
+    },
+  );
+
+  it("are not given by an average, nor by nobody", async () => {
+    await expect(run(createMemoryDisk(), { hints, teacher: [3, 4] })).rejects.toThrow(/no inner layers/);
+    await expect(run(createMemoryDisk(), { hints, teacher: "none" })).rejects.toThrow(/nobody gives hints/);
+  });
+});
+
 describe("without a teacher", () => {
   it("scheme b is plain training: the same start, the same batches, the same bits", async () => {
     const disk = createMemoryDisk();
@@ -265,6 +301,14 @@ describe("without a teacher", () => {
 });
 
 describe("a run", () => {
+  it("stopped while the teacher is asked, goes on to the same bytes", async () => {
+    const [whole, disk] = [createMemoryDisk(), createMemoryDisk()];
+    const expected = await run(whole, { teacher: [3], augmented: true });
+    await expect(run(disk, { teacher: [3], augmented: true, stopAtTeacher: true })).rejects.toThrow(InterruptedError);
+    expect(withoutTime(await run(disk, { teacher: [3], augmented: true }))).toEqual(withoutTime(expected));
+    expect(await contentOf(disk)).toEqual(await contentOf(whole));
+  });
+
   it("is not resumed as another", async () => {
     const disk = createMemoryDisk();
     await run(disk, { stopAt: 8 }).catch(() => undefined);

@@ -5,6 +5,7 @@ export type { RunStudyOptions, StudyState } from "./run-study.js";
 export { readStudyState, runStudy } from "./run-study.js";
 export type { Spread } from "./spread.js";
 export { formatSpread, spreadOf } from "./spread.js";
+export { apprenticeStudy } from "./studies/apprentice-study.js";
 export { wrpnStudy } from "./studies/wrpn-study.js";
 export type { Provenance, TrialRecord } from "./trial-record.js";
 export { readTrials } from "./trial-record.js";

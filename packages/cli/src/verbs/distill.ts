@@ -51,6 +51,7 @@ export function addDistillVerb(program: Command): void {
     )
     .option("--momentum <factor>", "of sgd; 0.9 where absent", numberValue)
     .option("--weight-decay <factor>", "of weights, not of batch norm; 1e-4 where absent", numberValue)
+    .option("--scale-learning-rate <factor>", "multiplies it for what quantizers learn; 1 where absent", numberValue)
     .addOption(choiceOption("--schedule <name>", "cosine where absent", ["cosine", "step", "constant"]))
     .option("--augment <changes>", "crop:PIXELS and flip, joined by a comma; none where absent")
     .option("--alpha <weight>", "of the teacher's own loss, H(y, p_T); 1 where absent", numberValue)
@@ -59,6 +60,12 @@ export function addDistillVerb(program: Command): void {
     .option("--temperature <factor>", "divides the logits of the third term; 1 where absent", numberValue)
     .addOption(
       choiceOption("--form <name>", "of the third term; cross-entropy where absent", ["cross-entropy", "kl", "mse"]),
+    )
+    .option(
+      "--hint <form:student=teacher>",
+      "attention:LAYER=LAYER or fitnets:LAYER=LAYER, @WEIGHT behind it: maps that are to resemble the teacher's; may be given several times",
+      collectValues,
+      [],
     )
     .option("--limit <images>", "train and test on the first so many images only: for a quick try", numberValue)
     .option("--out <folder>", "where checkpoints and logs go: a new or an empty folder")

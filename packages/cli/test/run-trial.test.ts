@@ -1,0 +1,55 @@
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { openStorage } from "@lowbit/core-tensor/storage";
+import { builtIns, createRegistry } from "@lowbit/quant";
+import { defineStudy, type Trial } from "@lowbit/sweep";
+import { plugin as wrpn } from "@lowbit/wrpn";
+import { expect, it } from "vitest";
+import { runTrial } from "../src/run-trial.js";
+import { temporaryFolder } from "./run-lowbit.js";
+
+const small = { data: "fashion-mnist-mini", limit: 96, augment: "flip", epochs: 2, learningRate: 0.05 };
+const teacher: Trial = { key: "teacher", configuration: { ...small, model: "mlp", seed: 0 } };
+const taught = (key: string, more: Trial["configuration"]): Trial => {
+  const student = { student: "mlp", precision: "w2a8", quantizer: "twn", teacher: "trial teacher", seed: 1 };
+  return { key, configuration: { ...small, ...student, ...more } };
+};
+const trials = [teacher, taught("b", { scheme: "b" }), taught("c", { scheme: "c" })];
+const study = defineStudy({
+  name: "tiny",
+  version: 1,
+  about: "two ways to learn from one teacher",
+  trials,
+  judge: () => [],
+});
+const out = temporaryFolder();
+
+const run = (trial: Trial) =>
+  runTrial(
+    study,
+    trial,
+    { command: "a test", commit: null },
+    {
+      ...{
+        storage: openStorage(),
+        registry: createRegistry(builtIns, wrpn),
+        signal: new AbortController().signal,
+        out,
+      },
+      ...{ backend: "wasm", threads: 1, progress: false },
+    },
+  );
+
+it("a trial learns from the network of another, which is kept for it, trained again where it is gone, and asked once", async () => {
+  const { result: own } = await run(teacher);
+  expect(readdirSync(join(out, "networks"))).toEqual(["teacher"]);
+  rmSync(join(out, "networks"), { recursive: true });
+  const { result: b } = await run(trials[1]);
+  expect(b).toMatchObject({ teacherAccuracy: own.accuracy, cacheHit: 0, epoch2Accuracy: b.accuracy });
+  expect(b).toMatchObject({ distillationLoss: expect.any(Number), epoch1Accuracy: expect.any(Number) });
+  const { result: c, made } = await run(trials[2]);
+  expect(c).toMatchObject({ cacheHit: 1, teacherSeconds: 0 }); // the same images, in the same order of the same seed
+  expect(made).toMatchObject({ command: "a test", threads: 1 });
+  expect(readdirSync(join(out, "unfinished"))).toEqual([]);
+  expect(existsSync(join(out, "networks", "teacher", "manifest.json"))).toBe(true);
+});

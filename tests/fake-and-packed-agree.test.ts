@@ -1,4 +1,4 @@
-import { createEngine, type Engine, type HostTensor, input } from "@lowbit/core-tensor";
+import { createEngine, type Engine, type HostTensor, input, topologicalOrder } from "@lowbit/core-tensor";
 import { createModel, type Model } from "@lowbit/nn";
 import { builtIns, convert, createRegistry, prepare, restorePackedModel, storePackedModel } from "@lowbit/quant";
 import { plugin as wrpn } from "@lowbit/wrpn";
@@ -88,6 +88,27 @@ describe.each(Object.keys(engines))("fake quantized and packed agree on %s", (na
 });
 
 describe("conversion", () => {
+  it.each(["w1a1", "w2a2", "w4a4", "w8a8"])(
+    "folds batch norm at %s: two constants for each, and the same logits",
+    async (precision) => {
+      const engine = engines["wasm, 1 thread"];
+      const model = createModel("resnet8", { inputShape: [1, 12, 12], classes: 10, seed: 3 });
+      await disturbBatchNorm(model, engine);
+      const prepared = await prepare(model, { precision, scheme: registry.scheme("wrpn"), registry });
+      const packed = await convert(prepared, engine);
+      const names = storePackedModel(packed).json.graph.nodes.map(({ op }) => op);
+      const before = topologicalOrder([prepared.forward(input("images", [1, 1, 12, 12]), { training: false })]);
+      const roots = before.filter(({ op }) => op.name === "sqrt"); // γ / √(variance + ε): one for each batch norm
+      expect(roots.length).toBeGreaterThanOrEqual(7);
+      expect(names.filter((op) => op === "sqrt")).toEqual([]);
+      const run = (each: Model) =>
+        engine.compile(({ x }) => ({ logits: each.forward(x, { training: false }) }))({ x: images(3, [1, 12, 12]) });
+      const unfolded = (await run(prepared)).logits;
+      expect([...(await run(packed)).logits.data]).toEqual([...unfolded.data]);
+      expect(new Set(unfolded.data).size).toBeGreaterThan(5);
+    },
+  );
+
   it("leaves no variable, packs codes into their bits, and multiplies codes by codes", async () => {
     const engine = engines.js;
     const model = createModel("resnet8", { inputShape: [1, 12, 12], classes: 10, seed: 3 });

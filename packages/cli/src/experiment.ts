@@ -1,5 +1,6 @@
 import { ArgumentError, ConfigurationError } from "@lowbit/core-tensor";
 import { didYouMean } from "@lowbit/nn";
+import { layerOverrideSchema } from "@lowbit/quant";
 import { z } from "zod";
 import { augmentation } from "./augmentation.js";
 
@@ -34,6 +35,11 @@ export const experimentSchema = z
     epochs: whole(1, 100_000).default(10).describe("times that each image is seen"),
     batch: whole(1, 65_536).default(64).describe("images in one step"),
     seed: whole(0, Number.MAX_SAFE_INTEGER).default(0).describe("decides initial weights, order and augmentation"),
+    overrides: z
+      .array(layerOverrideSchema)
+      .max(1000)
+      .default([])
+      .describe("what some layers get instead, by name or pattern: the first that matches counts"),
     optimiser: z.enum(["sgd", "adamw"]).default("sgd"),
     learningRate: above0(1e6).default(0.1).describe("of the first step; the schedule goes on from it"),
     momentum: from0("a number from 0, below 1")

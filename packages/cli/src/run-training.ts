@@ -64,10 +64,27 @@ export async function runTraining(file: string | undefined, options: TrainOption
   }
 }
 
+/** --override stage2.*=w4a8:uniform, as an experiment file would write it. */
+function withOverrides({ override = [], ...options }: { override?: readonly string[] }): object {
+  if (override.length === 0) return options;
+  const overrides = override.map((text) => {
+    const [, layers, precision, scheme] = /^([^=]+)=([^:=]+)(?::([^:=]+))?$/.exec(text) ?? [];
+    if (layers === undefined) {
+      throw new ArgumentError(`--override can't be ${JSON.stringify(text)}`, {
+        where: "--override",
+        want: "LAYERS=wKaL, LAYERS=fp32 or LAYERS=wKaL:SCHEME, such as stage2.*=w4a8",
+        got: text,
+      });
+    }
+    return { layers, precision, ...(scheme !== undefined && { scheme }) };
+  });
+  return { ...options, overrides };
+}
+
 /** The fields of an experiment of either kind, as options or a file give them. */
 async function readTrainingFields(storage: Storage, source: ExperimentSource, options: object): Promise<unknown> {
   const known = [experimentSchema, textExperimentSchema].flatMap(({ shape }) => Object.keys(shape));
-  return readFields(storage, source, options, known, (given) => {
+  return readFields(storage, source, withOverrides(options), known, (given) => {
     for (const name of ["model", "data"]) {
       if (name in given) continue;
       throw new ArgumentError(`train needs --${name}`, {

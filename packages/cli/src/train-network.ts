@@ -22,6 +22,8 @@ export interface PreparedExperiment {
   readonly resolved: ResolvedExperiment;
   readonly dataset: Dataset;
   readonly model: PreparedModel;
+  /** The first training images, for what is measured beside the training. */
+  readonly calibration: HostTensor;
 }
 
 /** Images in a batch of an evaluation; a result does not depend on it. */
@@ -51,15 +53,15 @@ export async function prepareExperiment(
   );
   const { scheme, precision } = resolved;
   const calibration = await firstBatch(dataset, experiment);
-  const { scaleLearningRate } = experiment;
+  const { scaleLearningRate, overrides } = experiment;
   const model = await prepare(plain, {
     ...{ precision: precision.name, scheme, registry, warn, trainingMemory },
-    ...{ calibration, scaleLearningRate },
+    ...{ calibration, scaleLearningRate, overrides },
   });
   resolveField(source, "augment", () =>
     createLoader(dataset.train, { batch: 1, augment: augmentation(experiment.augment) }),
   );
-  return { experiment, resolved, dataset, model };
+  return { experiment, resolved, dataset, model, calibration };
 }
 
 /** Images from which learned scales take their first values. */

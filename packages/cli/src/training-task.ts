@@ -1,6 +1,6 @@
 import { ConfigurationError } from "@lowbit/core-tensor";
 import { openGeneration, type Storage } from "@lowbit/core-tensor/storage";
-import type { Start } from "@lowbit/nn";
+import type { Start, TrainingCallbacks } from "@lowbit/nn";
 import type { Registry, TrainingMemory } from "@lowbit/quant";
 import type { z } from "zod";
 import { type ExperimentSource, experimentSchema, parseExperiment } from "./experiment.js";
@@ -15,6 +15,7 @@ import {
 } from "./train-language-model.js";
 import { formatTrained, prepareExperiment, type TrainedNetwork, trainNetwork } from "./train-network.js";
 import type { TrainingRun } from "./training-run.js";
+import { watchLayers } from "./watch-layers.js";
 
 /** What a run trained, as JSON and for people. */
 export interface Trained {
@@ -54,7 +55,12 @@ export function readTask(fields: unknown, source: ExperimentSource, memory: Trai
     prepare: async (registry) => {
       const prepared = await prepareExperiment(experiment, { source, registry, warn, ...memory });
       return async (run) => {
-        const { network, start } = await trainNetwork(prepared, run);
+        const watch = watchLayers(prepared.model, run.engine, prepared.calibration);
+        const onEpoch: TrainingCallbacks["onEpoch"] = async (report) => {
+          await run.callbacks.onEpoch?.(report);
+          await watch();
+        };
+        const { network, start } = await trainNetwork(prepared, { ...run, callbacks: { ...run.callbacks, onEpoch } });
         return { start, network, text: formatTrained(network) };
       };
     },
@@ -81,10 +87,11 @@ export async function checkRunFolder(
   const [before, now] = [was.data, experiment] as Record<string, unknown>[];
   const changed = names.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(now[name]));
   if (changed.length === 0) return;
-  const tell = (name: string) => `${name} was ${before[name] ?? "absent"} and is ${now[name] ?? "absent"}`;
+  const write = (value: unknown) => (typeof value === "object" ? JSON.stringify(value) : (value ?? "absent"));
+  const tell = (name: string) => `${name} was ${write(before[name])} and is ${write(now[name])}`;
   throw new ConfigurationError(`the run in this folder can't be resumed as another: ${changed.map(tell).join("; ")}`, {
     where: out,
-    want: changed.map((name) => `${name} ${before[name] ?? "absent"}`).join(", "),
+    want: changed.map((name) => `${name} ${write(before[name])}`).join(", "),
     got: Object.fromEntries(changed.map((name) => [name, now[name]])),
     hint: "the settings that the run began with, or another --out",
   });

@@ -70,7 +70,16 @@ describe("a language model", () => {
     expect(made).toMatchObject({ model: "gru", level: "word", vocabulary: 13 });
     expect(made.perplexity).toBeLessThan(13);
     expect(made.bitsPerCharacter).toBeLessThan((made.loss / Math.LN2) * 0.4); // a word is more than two and a half characters
-    const { text } = await runJson(["sample", words, "--prompt", "The whale sees", "--length", "4", "--temperature", "0"]);
+    const { text } = await runJson([
+      "sample",
+      words,
+      "--prompt",
+      "The whale sees",
+      "--length",
+      "4",
+      "--temperature",
+      "0",
+    ]);
     expect(text).toMatch(/^ (the|a|my) /);
   });
 

@@ -77,6 +77,30 @@ describe("train, convert, eval", () => {
     expect(packedResult).toMatchObject({ kind: "packed", accuracy: result.accuracy, loss: result.loss });
   });
 
+  it("takes --override, keeps it in the network, and tells how codes are used after each epoch", async () => {
+    const [out, real] = [folder("mixed"), folder("mixed-packed")];
+    const words = ["train", "--model", "resnet8", ...data, "--precision", "w2a2", "--epochs", "1", "--limit", "64"];
+    const overrides = ["--override", "stage1.*=w4a8:uniform", "--override", "stage2.*=fp32"];
+    const { code, stdout, stderr } = await runLowbit([...words, ...overrides, "--out", out, "--json"]);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(
+      /codes: weights \d+ to \d+ % zeros, 0 % clipped|codes: weights .* zeros, .* clipped; inputs .* zeros/,
+    );
+    const { layers } = await runJson(["inspect", out]);
+    const bits = (name: string) =>
+      layers.filter((each: AnyJson) => each.layer.startsWith(name)).map((each: AnyJson) => each.wBits);
+    expect(new Set(bits("stage1"))).toEqual(new Set([4]));
+    expect(new Set(bits("stage2"))).toEqual(new Set([32]));
+    expect(new Set(bits("stage3"))).toEqual(new Set([2]));
+    await runJson(["convert", out, "--out", real]);
+    const { accuracy, loss } = JSON.parse(stdout);
+    expect(await runJson(["eval", real, "--build", "portable"])).toMatchObject({ accuracy, loss });
+    const refused = await runLowbit([...words, "--override", "stage9.*=w4a8", "--out", folder("none")]);
+    expect(refused.code).toBe(78);
+    expect(refused.stderr).toContain("overrides[0] (stage9.*) matches no layer of resnet8");
+    expect(existsSync(folder("none"))).toBe(false);
+  });
+
   it("inspects both", async () => {
     const fake = await runJson(["inspect", trained]);
     const real = await runJson(["inspect", packed]);

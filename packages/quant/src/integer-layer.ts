@@ -113,10 +113,10 @@ function sumCodes(node: Tensor, x: BoundTerm, w: BoundTerm): Tensor {
   return convolveCodes(node.layer, codes, w.codes, { ...formats, stride, padding, dilation, groups });
 }
 
-/** Some of the channels (axis 1) of an input. */
+/** Some of the channels (axis 1) of an input; the graph that is made for one image serves any number of them. */
 function channelsOf(codes: Tensor, { from, count }: Required<BoundTerm>["channels"]): Tensor {
   const begin = codes.shape.map((_, axis) => (axis === 1 ? from : 0));
-  const size = codes.shape.map((whole, axis) => (axis === 1 ? count : whole));
+  const size = codes.shape.map((_, axis) => (axis === 1 ? count : -1));
   return slice(codes, { begin, size });
 }
 

@@ -1,8 +1,9 @@
-import { buildNode, input, multiply, packCodes, rewrite, type Tensor, unpackCodes } from "@lowbit/core-tensor";
+import { buildNode, divide, input, multiply, packCodes, rewrite, type Tensor, unpackCodes } from "@lowbit/core-tensor";
 import type { Model } from "@lowbit/nn";
 import { type BoundLayer, type BoundLayers, bindLayers } from "./bind-layers.js";
+import type { QuantizedSlot } from "./diagnose-layers.js";
 import { findLayers, weightOf } from "./find-layers.js";
-import { type BoundWeight, formatOf, gridOf, termsOf, weightCodes } from "./grid.js";
+import { type BoundQuantizer, type BoundWeight, formatOf, gridOf, termsOf, weightCodes } from "./grid.js";
 import { initialiseLearned } from "./initialise-learned.js";
 import { integerLayer, joinScales, withoutRoundTrip } from "./integer-layer.js";
 import { type CodedLevels, packSavedMaps } from "./pack-saved-maps.js";
@@ -13,6 +14,8 @@ import type { Registry } from "./registry.js";
 /** A model whose graph has fake quantization in it; trains, evaluates and is stored like any other. */
 export interface PreparedModel extends Model {
   readonly quantization: Quantization;
+  /** Every quantized weight and input of an evaluation of x [N, …inputShape], in the order of the layers. */
+  slots(x: Tensor): QuantizedSlot[];
 }
 
 /**
@@ -81,11 +84,35 @@ function preparedModel(
           ? integerLayer(node, edge, weight, layer as Required<BoundLayer>)
           : fakeQuantizedLayer(node, edge, weight, layer, context.training ? coded : undefined);
       })[0],
+    slots: (x) => listSlots(model, layers, x),
     finishStep: (results, loss) =>
       trainingMemory === "fp32"
         ? [...results]
         : packSavedMaps(results, loss, { coded, recompute: trainingMemory === "recomputed" }),
   };
+}
+
+/** What `slots` lists. The layers before a slot compute as they do in evaluation. */
+function listSlots(model: Model, layers: ReadonlyMap<string, BoundLayer>, x: Tensor): QuantizedSlot[] {
+  const slots: QuantizedSlot[] = [];
+  const note = (layer: string, slot: "weight" | "input", bound: BoundQuantizer, values: Tensor): Tensor => {
+    const { quantizer, options } = bound;
+    const { tensor: scale, held } = gridOf(bound, values);
+    const levels = quantizer.fakeQuantize(values, options, scale, held);
+    const codes = quantizer.toCodes(levels, options, scale, held);
+    slots.push({ layer, slot, values, levels, codes, range: quantizer.codes(options) });
+    return levels;
+  };
+  rewrite([model.forward(x, { training: false })], (node, [edge, weight]) => {
+    const layer = weightOf(node) && layers.get(node.layer);
+    if (!layer) return undefined;
+    const { weight: own, input: read } = layer;
+    const scaled = own && own.gain !== 1 ? divide(weight, own.gain) : weight;
+    if (own) note(node.layer, "weight", own, scaled);
+    if (read) quantizeEdge(edge, read, (values) => note(node.layer, "input", read, values));
+    return fakeQuantizedLayer(node, edge, weight, layer);
+  });
+  return slots;
 }
 
 /** Levels times levels. In training the levels of the edge are noted in `coded`, with the codes that could stand for them. */

@@ -8,11 +8,13 @@ import {
 } from "@lowbit/core-tensor";
 import type { Model } from "@lowbit/nn";
 import type { Quantizer } from "./define-quantizer.js";
-import type { Scheme } from "./define-scheme.js";
+import type { Scheme, SchemeChoice, SchemeRequest } from "./define-scheme.js";
 import { findLayers, type WeightedLayer } from "./find-layers.js";
 import { weightCodes } from "./grid.js";
 import { firstLearned } from "./learned-values.js";
+import { atPlace, bindOverrides, type LayerOverride } from "./overrides.js";
 import { parsePrecision } from "./precision.js";
+import type { Registry } from "./registry.js";
 
 /** A quantizer with its options by name: what a checkpoint stores, and what a registry turns into code again. */
 export interface ChosenQuantizer {
@@ -56,6 +58,10 @@ export interface QuantizationOptions {
   /** "w2a2": bits of weights and of layer inputs; 32 leaves a side alone; "fp32" both. */
   readonly precision: string;
   readonly scheme: Scheme;
+  /** What some layers get instead, by name or pattern: the first that matches counts, also for the first and last layer. */
+  readonly overrides?: readonly LayerOverride[];
+  /** Finds the schemes and quantizers that overrides name. */
+  readonly registry?: Registry;
   /** Quantize the first or the last layer too; both stay fp32 where absent. */
   readonly firstLayer?: boolean;
   readonly lastLayer?: boolean;
@@ -93,7 +99,8 @@ export const initialOf = async ({ dtype, shape, initial }: Variable): Promise<Ho
  *
  * First layers (those that read the model's input) and last ones stay fp32 unless told otherwise.
  *
- * @throws {ConfigurationError} for a precision that the scheme has not, or a gain that is no positive number
+ * @throws {ConfigurationError} for a precision that the scheme has not, a gain that is no positive number, or an override that
+ *         names what nobody knows or no layer; names the layer or the override
  */
 export async function planQuantization(model: Model, options: QuantizationOptions): Promise<Quantization> {
   const { scheme, gain = "auto", read = initialOf, warn = () => undefined } = options;
@@ -108,15 +115,29 @@ export async function planQuantization(model: Model, options: QuantizationOption
       want: "a number above 0",
     });
   }
+  const overrides = bindOverrides(options.overrides ?? [], options.registry);
   const output = model.forward(input("images", [1, ...model.inputShape]), { training: false });
+  const found = findLayers(output);
+  for (const { place, matches } of overrides) {
+    if (found.some(({ name }) => matches(name))) continue;
+    throw new ConfigurationError(`${place} matches no layer of ${model.name}`, {
+      where: place,
+      want: `one of ${found.map(({ name }) => name).join(", ")}, or a pattern such as stage1.*`,
+    });
+  }
   const layers: LayerQuantization[] = [];
-  for (const layer of findLayers(output)) {
-    if ((layer.isFirst && !options.firstLayer) || (layer.isLast && !options.lastLayer)) continue;
-    const weight = await chooseWeight(layer, scheme, bits.weightBits, gain, read);
-    const chosen =
-      bits.inputBits === 32
-        ? undefined
-        : scheme.choose("input", { bits: bits.inputBits, signed: !layer.readsUnsigned });
+  for (const layer of found) {
+    const override = overrides.find(({ matches }) => matches(layer.name));
+    const isLeftAlone = (layer.isFirst && !options.firstLayer) || (layer.isLast && !options.lastLayer);
+    if (isLeftAlone && !override) continue;
+    const own = override?.precision ?? bits;
+    const choose = (slot: "weight" | "input", request: SchemeRequest) =>
+      atPlace(`layer "${layer.name}"`, () => {
+        const choice = override?.choose(slot, request) ?? scheme.choose(slot, request);
+        return choice === "fp32" ? undefined : choice;
+      });
+    const weight = await chooseWeight(layer, choose("weight", { bits: own.weightBits, signed: true }), gain, read);
+    const chosen = choose("input", { bits: own.inputBits, signed: !layer.readsUnsigned });
     if (weight) await warnOfDeadLayer(layer, weight.quantizer, weight.entry, read, warn);
     const entry = { ...(weight && { weight: weight.entry }), ...(chosen && { input: describe(chosen) }) };
     if (weight || chosen) layers.push({ layer: layer.name, ...entry });
@@ -141,12 +162,10 @@ const describe = ({ quantizer, options }: { quantizer: Quantizer; options: unkno
 
 async function chooseWeight(
   layer: WeightedLayer,
-  scheme: Scheme,
-  bits: number,
+  chosen: SchemeChoice | undefined,
   gain: "auto" | number,
   read: (variable: Variable) => Promise<HostTensor>,
 ) {
-  const chosen = bits === 32 ? undefined : scheme.choose("weight", { bits, signed: true });
   if (!chosen) return undefined;
   const { quantizer } = chosen;
   const isStatic = quantizer.scale(chosen.options).kind === "constant" && !quantizer.statistics;

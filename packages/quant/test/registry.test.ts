@@ -79,6 +79,8 @@ describe("createRegistry", () => {
       ["lsq-plus", ["input"], [1, 2, 3, 4, 5, 6, 7, 8]],
       ["pact", ["input"], [1, 2, 3, 4, 5, 6, 7, 8]],
       ["ttq", ["weight"], [2]],
+      ["power-of-two-weight", [], []],
+      ["group-weight", [], []],
       ["mine", [], []],
     ]);
     expect(quantizers.at(-1)).toMatchObject({ version: 1, package: "lowbit-quantizer-mine" });

@@ -13,6 +13,12 @@ export function addTrainVerb(program: Command): void {
     .option("--data <name>", "a data set: lowbit list datasets; for lstm, gru and vanilla a text: text:FILE")
     .option("--precision <wKaL>", "bits of weights and activations, such as w2a2; fp32 where absent")
     .option("--quantizer <scheme>", "how values are quantized: lowbit list schemes; wrpn where absent")
+    .option(
+      "--override <layers=wKaL>",
+      "other bits, fp32 or :scheme for the layers of a name or a pattern: stage2.*=w4a8, conv1=w8a8:uniform; the first match counts",
+      collectValues,
+      [],
+    )
     .option("--width <factor>", "multiplies the channels of every layer, or hidden; 1 where absent", numberValue)
     .addOption(
       choiceOption("--level <token>", "of a text: a token is a character or a word; char where absent", [

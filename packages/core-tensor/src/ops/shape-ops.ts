@@ -111,7 +111,8 @@ function visit(shape: Shape, strides: readonly number[], each: (i: number, at: n
   }
 }
 
-function checkSlice(x: Shape, begin: readonly number[], size: readonly number[]): Shape {
+function checkSlice(x: Shape, begin: readonly number[], asked: readonly number[]): Shape {
+  const size = asked.map((each, axis) => (each === -1 ? x[axis] - begin[axis] : each));
   const fits = (axis: number) =>
     Number.isInteger(begin[axis]) &&
     Number.isInteger(size[axis]) &&
@@ -119,12 +120,16 @@ function checkSlice(x: Shape, begin: readonly number[], size: readonly number[])
     size[axis] >= 0 &&
     begin[axis] + size[axis] <= x[axis];
   if (begin.length !== x.length || size.length !== x.length || !x.every((_, axis) => fits(axis))) {
-    throw new ShapeError({ op: "slice", want: "begin and size inside x for every axis", got: { x, begin, size } });
+    throw new ShapeError({
+      op: "slice",
+      want: "begin and size inside x for every axis",
+      got: { x, begin, size: asked },
+    });
   }
   return size;
 }
 
-/** The block of `size` that starts at `begin`. Gradient: dy in a field of zeros. */
+/** The block of `size` that starts at `begin`; a size of −1 reaches to the end of its axis. Gradient: dy in a field of zeros. */
 export const slice: Op<1, { begin: readonly number[]; size: readonly number[] }> = defineOp({
   name: "slice",
   arity: 1,
@@ -133,7 +138,7 @@ export const slice: Op<1, { begin: readonly number[]; size: readonly number[] }>
   gradient: (dy, [x], { attributes }) => [
     zeroPad(dy, {
       before: attributes.begin,
-      after: x.shape.map((whole, axis) => whole - attributes.begin[axis] - attributes.size[axis]),
+      after: x.shape.map((whole, axis) => whole - attributes.begin[axis] - dy.shape[axis]),
     }),
   ],
   reference: (out, [x], { begin }) => {
@@ -143,7 +148,10 @@ export const slice: Op<1, { begin: readonly number[]; size: readonly number[] }>
       out.data[i] = x.data[start + at];
     });
   },
-  examples: [{ shapes: [[4, 5]], attributes: { begin: [1, 2], size: [2, 3] } }],
+  examples: [
+    { shapes: [[4, 5]], attributes: { begin: [1, 2], size: [2, 3] } },
+    { shapes: [[4, 5]], attributes: { begin: [1, 2], size: [-1, 2] } },
+  ],
 });
 
 /** x in a field of zeros: `before` and `after` new elements along each axis. Gradient: the block cut out again. */

@@ -4,12 +4,14 @@ import { binaryWeight } from "./binary-weight.js";
 import { bwn } from "./bwn-scheme.js";
 import { dorefa } from "./dorefa-scheme.js";
 import { dorefaWeight } from "./dorefa-weight.js";
+import { groupWeight } from "./group-weight.js";
 import { lsq } from "./lsq.js";
 import { lsqPlus } from "./lsq-plus.js";
 import { lsqPlusScheme } from "./lsq-plus-scheme.js";
 import { lsqScheme } from "./lsq-scheme.js";
 import { pact } from "./pact.js";
 import { pactScheme } from "./pact-scheme.js";
+import { powerOfTwoWeight } from "./power-of-two.js";
 import { ternaryWeight } from "./ternary-weight.js";
 import { ttq } from "./ttq.js";
 import { ttqScheme } from "./ttq-scheme.js";
@@ -33,6 +35,8 @@ export const builtIns: QuantizerPlugin = {
     lsqPlus,
     pact,
     ttq,
+    powerOfTwoWeight,
+    groupWeight,
   ],
   schemes: [uniform, twn, bwn, xnor, dorefa, ttqScheme, pactScheme, lsqScheme, lsqPlusScheme],
 };

@@ -1,5 +1,5 @@
-import { add, type Engine, type HostTensor, multiply } from "@lowbit/core-tensor";
-import { type Granularity, parseOptions, type Quantizer } from "../define-quantizer.js";
+import { add, type Engine, type HostTensor, multiply, type Tensor, zeroPad } from "@lowbit/core-tensor";
+import { type Granularity, parseOptions, type Quantizer, type Term } from "../define-quantizer.js";
 import {
   type HeldValues,
   heldTensors,
@@ -131,7 +131,7 @@ async function throughLevels<Options>(
     const { scale, held } = heldTensors(holding);
     const levels = quantizer.fromCodes(inputs.codes, options, scale, held);
     const terms = quantizer.terms?.(inputs.codes, options, scale, held);
-    const scaled = terms?.map((term) => multiply(term.codes, term.scale)) ?? [
+    const scaled = terms?.map((term) => inPlace(multiply(term.codes, term.scale), term, inputs.codes)) ?? [
       multiply(inputs.codes, scale ?? (quantizer.scale(options) as { value: number }).value),
     ];
     const together = scaled.reduce((sum, each) => add(sum, each));
@@ -144,6 +144,14 @@ async function throughLevels<Options>(
     back: back.data as Float32Array,
     together: together.data as Float32Array,
   };
+}
+
+/** A term that is about some channels, in a field of zeros. */
+function inPlace(part: Tensor, { channels }: Term, whole: Tensor): Tensor {
+  if (!channels) return part;
+  const { from, count } = channels;
+  const alongChannels = (size: number) => whole.shape.map((_, axis) => (axis === 1 ? size : 0));
+  return zeroPad(part, { before: alongChannels(from), after: alongChannels(whole.shape[1] - from - count) });
 }
 
 /** One group's worth of sample values, or 64 of them. */

@@ -1,0 +1,51 @@
+import type { Engine, HostTensor } from "@lowbit/core-tensor";
+import { collapseOf, type LayerDiagnosis, layerDiagnosis, type PreparedModel } from "@lowbit/quant";
+import { note, warn } from "./print.js";
+
+/** Images that pass for it after each epoch. */
+const IMAGES = 16;
+
+function firstImages({ shape, data }: HostTensor): HostTensor {
+  const [N, ...image] = shape;
+  const count = Math.min(N, IMAGES);
+  return { dtype: "f32", shape: [count, ...image], data: (data as Float32Array).slice(0, (data.length / N) * count) };
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
+const spread = (shares: readonly number[]): string => {
+  const [least, most] = [percent(Math.min(...shares)), percent(Math.max(...shares))];
+  return least === most ? least : `${least.slice(0, -2)} to ${most}`;
+};
+
+/** One line on how the codes of all layers are used. */
+function describeLayers(diagnoses: readonly LayerDiagnosis[]): string {
+  const of = (slot: string) => diagnoses.filter((each) => each.slot === slot);
+  const parts = ["weight", "input"].flatMap((slot) => {
+    const own = of(slot);
+    if (own.length === 0) return [];
+    const changed = own.flatMap((each) => each.changed ?? []);
+    const flips = changed.length > 0 ? `, ${spread(changed)} changed` : "";
+    const zeros = spread(own.map((each) => each.zeros));
+    return [`${slot}s ${zeros} zeros, ${spread(own.map(({ clipped }) => clipped))} clipped${flips}`];
+  });
+  return parts.join("; ");
+}
+
+/** Looks at the quantized layers after each epoch: a line of shares, and a warning, once, for each that has collapsed. */
+export function watchLayers(model: PreparedModel, engine: Engine, images: HostTensor): () => Promise<void> {
+  const diagnose = layerDiagnosis(model, engine);
+  const batch = firstImages(images);
+  const told = new Set<string>();
+  return async () => {
+    const diagnoses = await diagnose(batch);
+    if (diagnoses.length === 0) return;
+    note(`  codes: ${describeLayers(diagnoses)}`);
+    for (const diagnosis of diagnoses) {
+      const collapse = collapseOf(diagnosis);
+      const key = `${diagnosis.layer} ${diagnosis.slot}`;
+      if (collapse === undefined || told.has(key)) continue;
+      told.add(key);
+      warn(collapse);
+    }
+  };
+}

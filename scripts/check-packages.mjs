@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import ts from "typescript";
+import { checkPlugin } from "./check-plugin.mjs";
 import { formatCounts } from "./count-line.mjs";
 import { root, runInstalled, runPnpm, runProgram } from "./run-program.mjs";
 
@@ -77,16 +78,18 @@ const counts = { passed: 0, failed: 0 };
 try {
   const packages = listPublished();
   const tarballs = await packAll(packages, join(work, "tarballs"));
-  for (const each of packages) {
-    process.stderr.write(`package: ${each.manifest.name}\n`);
+  const attempt = async (name, check) => {
+    process.stderr.write(`package: ${name}\n`);
     try {
-      await checkPackage(each, tarballs, work);
+      await check();
       counts.passed++;
     } catch (error) {
       counts.failed++;
-      process.stderr.write(`package: ${each.manifest.name} failed: ${error.message}\n`);
+      process.stderr.write(`package: ${name} failed: ${error.message}\n`);
     }
-  }
+  };
+  for (const each of packages) await attempt(each.manifest.name, () => checkPackage(each, tarballs, work));
+  await attempt("examples/quantizer-plugin", () => checkPlugin(tarballs, work));
 } finally {
   rmSync(work, { recursive: true, force: true });
 }

@@ -11,6 +11,7 @@ import { addEvalVerb } from "./verbs/eval.js";
 import { addInspectVerb } from "./verbs/inspect.js";
 import { addListVerb } from "./verbs/list.js";
 import { addMemoryVerb } from "./verbs/memory.js";
+import { addNewVerb } from "./verbs/new.js";
 import { addPredictVerb } from "./verbs/predict.js";
 import { addSampleVerb } from "./verbs/sample.js";
 import { addSchemaVerb } from "./verbs/schema.js";
@@ -43,6 +44,7 @@ export function createProgram(): Command {
     addAdviseVerb,
     addDataVerb,
     addListVerb,
+    addNewVerb,
     addSchemaVerb,
     addDoctorVerb,
     addDemoVerb,

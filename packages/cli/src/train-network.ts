@@ -103,7 +103,7 @@ export interface TrainedNetwork {
 
 /** Trains a prepared experiment into a folder, or goes on with the run that is there. */
 export async function trainNetwork(
-  { experiment, resolved, dataset, model }: PreparedExperiment,
+  { experiment, resolved, dataset, model }: Omit<PreparedExperiment, "calibration">,
   run: TrainingRun,
 ): Promise<{ readonly network: TrainedNetwork; readonly start: Start }> {
   const { engine, storage, out, resume, allowBuildChange, signal, callbacks } = run;

@@ -49,7 +49,7 @@ describe("group-weight", () => {
   ] as const)("gives each group its own grid: %d bits, groups of %d in %j", async (bits, size, shape) => {
     const n = 2 ** (bits - 1) - 1;
     const [M, C, ...rest] = shape;
-    const taps = rest.reduce((product, each) => product * each, 1);
+    const taps = (rest as readonly number[]).reduce((product, each) => product * each, 1);
     const ws = normal(M * C * taps, createStream(bits, "weights")).map((w, i) => Math.fround(w * (1 + (i % 7))));
     const { codes, levels } = await quantizeTensor(groupWeight, { bits, size }, tensor(shape, ws));
     const groupAt = (i: number) => `${Math.floor(i / (C * taps))} ${Math.floor((Math.floor(i / taps) % C) / size)}`;

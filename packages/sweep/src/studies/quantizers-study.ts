@@ -1,0 +1,143 @@
+import type { Section } from "@lowbit/report";
+import { defineStudy, type FinishedTrial, type Trial, type Verdict } from "../define-study.js";
+import { formatSpread, type Spread, spreadOf } from "../spread.js";
+
+// Every weight quantizer at 1, 2 and 4 bits with inputs in full precision, and every input quantizer at 2 and 4 bits with weights in
+// full precision: one thing at a time. The network is resnet8 at a quarter of its width, so thin that low precision hurts it.
+
+const SEEDS = [1, 2, 3];
+
+/** A scheme at a precision, or two quantizers of weights that only overrides can name. */
+interface Row {
+  readonly quantizer: string;
+  readonly precision: string;
+}
+
+const row = (quantizer: string, precision: string): Row => ({ quantizer, precision });
+const baseline = row("uniform", "fp32");
+
+const weightRows: readonly Row[] = [
+  ...["bwn", "dorefa", "wrpn"].map((quantizer) => row(quantizer, "w1a32")),
+  ...["twn", "ttq", "uniform", "dorefa", "lsq", "wrpn"].map((quantizer) => row(quantizer, "w2a32")),
+  ...["uniform", "dorefa", "lsq", "wrpn", "power-of-two-weight", "group-weight"].map((name) => row(name, "w4a32")),
+];
+const inputRows: readonly Row[] = ["w32a2", "w32a4"].flatMap((precision) =>
+  ["uniform", "pact", "lsq", "lsq-plus"].map((quantizer) => row(quantizer, precision)),
+);
+const rows: readonly Row[] = [baseline, ...weightRows, ...inputRows];
+
+const nameOf = ({ quantizer, precision }: Row): string =>
+  precision === "fp32" ? precision : `${quantizer} ${precision}`;
+
+/** What no scheme chooses is named for all layers but the first and the last. */
+function quantizerOf({ quantizer, precision }: Row) {
+  if (quantizer !== "power-of-two-weight" && quantizer !== "group-weight") return { quantizer, precision };
+  const options = quantizer === "group-weight" ? { bits: 4, size: 4 } : { bits: 4 };
+  return {
+    ...{ quantizer: "uniform", precision },
+    overrides: [{ layers: "stage*", weight: { quantizer, options } }],
+  };
+}
+
+const trialOf = (each: Row, seed: number): Trial => ({
+  key: `${nameOf(each).replace(" ", "-")}-seed${seed}`,
+  configuration: {
+    ...{ model: "resnet8", data: "fashion-mnist", width: 0.25, limit: 10_000, ...quantizerOf(each) },
+    ...{ epochs: 3, batch: 128, optimiser: "sgd", learningRate: 0.1, momentum: 0.9, weightDecay: 1e-4 },
+    ...{ schedule: "cosine", augment: "crop:2,flip", seed },
+  },
+});
+
+/** What there is of a row, in however many seeds. */
+function spreadOfRow(finished: readonly FinishedTrial[], each: Row): Spread | undefined {
+  const keys = SEEDS.map((seed) => trialOf(each, seed).key);
+  const found = finished.filter(({ key }) => keys.includes(key));
+  return found.length === 0 ? undefined : spreadOf(found.map(({ result }) => result.accuracy));
+}
+
+interface Claim {
+  readonly claim: string;
+  readonly better: Row;
+  readonly worse: Row;
+  /** Points by which the better one may lie below and still be at par; above it has to be where absent. */
+  readonly par?: number;
+}
+
+/** What the papers say of themselves and of each other, fixed before any trial has run. */
+const claims: readonly Claim[] = [
+  {
+    claim: "ternary weights are above binary ones (TWN, table 2)",
+    better: row("twn", "w2a32"),
+    worse: row("bwn", "w1a32"),
+  },
+  {
+    claim: "trained ternary weights are not below those of a fixed scale (TTQ, table 3)",
+    better: row("ttq", "w2a32"),
+    worse: row("twn", "w2a32"),
+    par: 0.5,
+  },
+  {
+    claim: "at 2 bits a learned step is above the largest magnitude (LSQ, table 1)",
+    better: row("lsq", "w2a32"),
+    worse: row("uniform", "w2a32"),
+  },
+  {
+    claim: "at 2 bits inputs with a learned clip are above the fixed [0, 1] (PACT, table 1)",
+    better: row("pact", "w32a2"),
+    worse: row("uniform", "w32a2"),
+  },
+  {
+    claim: "at 2 bits inputs with a learned step are not below those with a learned clip (LSQ, table 1)",
+    better: row("lsq", "w32a2"),
+    worse: row("pact", "w32a2"),
+    par: 0.5,
+  },
+  {
+    claim: "four bits with a learned step for weights are at par with fp32 (LSQ, table 1)",
+    better: row("lsq", "w4a32"),
+    worse: baseline,
+    par: 1,
+  },
+];
+
+function judge(finished: readonly FinishedTrial[]): Verdict[] {
+  return claims.map(({ claim, better, worse, par }) => {
+    const [high, low] = [spreadOfRow(finished, better), spreadOfRow(finished, worse)];
+    const missing = [better, worse].filter((each) => {
+      const keys = new Set(finished.map(({ key }) => key));
+      return SEEDS.some((seed) => !keys.has(trialOf(each, seed).key));
+    });
+    if (missing.length > 0 || !high || !low) {
+      const names = missing.map(nameOf).join(", ");
+      return { claim, verdict: "open", because: `not in all ${SEEDS.length} seeds yet: ${names}` };
+    }
+    const holds = par === undefined ? high.mean > low.mean : high.mean >= low.mean - par;
+    const numbers = `${nameOf(better)} ${formatSpread(high)}, ${nameOf(worse)} ${formatSpread(low)}`;
+    const allowed = par === undefined ? "" : `; at par is at most ${par} points below`;
+    return { claim, verdict: holds ? "reproduced" : "not reproduced", because: `${numbers}${allowed}` };
+  });
+}
+
+function table(heading: string, text: string, shown: readonly Row[], finished: readonly FinishedTrial[]): Section {
+  const lines = shown.flatMap((each) => {
+    const accuracy = spreadOfRow(finished, each);
+    return accuracy ? [[each.precision, each.precision === "fp32" ? "–" : each.quantizer, formatSpread(accuracy)]] : [];
+  });
+  return { heading, text: [text], table: { columns: ["precision", "quantizer", "test accuracy, %"], rows: lines } };
+}
+
+const sections = (finished: readonly FinishedTrial[]): Section[] => [
+  table("Weights", "Inputs in full precision; mean ± standard deviation (seeds).", [baseline, ...weightRows], finished),
+  table("Inputs", "Weights in full precision; mean ± standard deviation (seeds).", [baseline, ...inputRows], finished),
+];
+
+/** Every quantizer by itself, on 10,000 images of Fashion-MNIST: does the order of the literature hold? */
+export const quantizersStudy = defineStudy({
+  name: "quantizers",
+  version: 1,
+  about:
+    "every weight quantizer at 1, 2 and 4 bits and every input quantizer at 2 and 4 bits, on 10,000 images of Fashion-MNIST",
+  trials: SEEDS.flatMap((seed) => rows.map((each) => trialOf(each, seed))),
+  judge,
+  sections,
+});

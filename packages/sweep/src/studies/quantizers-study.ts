@@ -1,3 +1,4 @@
+import type { JsonObject } from "@lowbit/core-tensor/storage";
 import type { Section } from "@lowbit/report";
 import { defineStudy, type FinishedTrial, type Trial, type Verdict } from "../define-study.js";
 import { formatSpread, type Spread, spreadOf } from "../spread.js";
@@ -30,9 +31,9 @@ const nameOf = ({ quantizer, precision }: Row): string =>
   precision === "fp32" ? precision : `${quantizer} ${precision}`;
 
 /** What no scheme chooses is named for all layers but the first and the last. */
-function quantizerOf({ quantizer, precision }: Row) {
+function quantizerOf({ quantizer, precision }: Row): JsonObject {
   if (quantizer !== "power-of-two-weight" && quantizer !== "group-weight") return { quantizer, precision };
-  const options = quantizer === "group-weight" ? { bits: 4, size: 4 } : { bits: 4 };
+  const options: JsonObject = quantizer === "group-weight" ? { bits: 4, size: 4 } : { bits: 4 };
   return {
     ...{ quantizer: "uniform", precision },
     overrides: [{ layers: "stage*", weight: { quantizer, options } }],

@@ -27,7 +27,8 @@ export interface OpenedLanguageModel {
 /** Whether the generation of a folder holds a language model, trained or packed. */
 export function isLanguageModel(generation: Generation): boolean {
   const { model } = (generation.state ?? {}) as { model?: JsonValue };
-  return isPackedLanguageModel(generation) || languageModelNames.includes(String((model as { name?: unknown })?.name));
+  const name = (model as { name?: unknown } | null | undefined)?.name; // whatever a file says: not even String() is safe
+  return isPackedLanguageModel(generation) || (typeof name === "string" && languageModelNames.includes(name));
 }
 
 /** The language model in a folder, or undefined where the folder holds anything else. */

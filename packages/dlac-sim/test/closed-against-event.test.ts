@@ -62,14 +62,19 @@ describe("the closed form", () => {
     return cyclesOf(layer, machine, "closed") / (event.reduce((sum, cycles) => sum + cycles) / event.length) - 1;
   };
 
-  it(`is within ${100 * CLOSED_FORM_BOUND} % of the event model over random machines, layers and densities`, () =>
+  it(`is within ${100 * CLOSED_FORM_BOUND} % of the event model over random machines, layers and densities, and mostly within 5 %`, () => {
+    const errors: number[] = [];
     fc.assert(
       fc.property(layers, densities, machines, (layer, density, machine) => {
         fc.pre(isLargeEnough(layer, density, machine));
-        expect(Math.abs(errorOf({ ...layer, ...density }, machine))).toBeLessThan(CLOSED_FORM_BOUND);
+        const error = Math.abs(errorOf({ ...layer, ...density }, machine));
+        errors.push(error);
+        expect(error).toBeLessThan(CLOSED_FORM_BOUND);
       }),
       { numRuns: 200 },
-    ));
+    );
+    expect(errors.filter((error) => error < 0.05).length / errors.length).toBeGreaterThan(0.9);
+  });
 });
 
 /**

@@ -49,7 +49,10 @@ describe("ternary-weight", () => {
         const { codes, levels } = await quantizeTensor(ternaryWeight, {}, tensor([1, ws.length], ws));
         const error = (scale: number) => ws.reduce((sum, w, i) => sum + (w - scale * codes[i]) ** 2, 0);
         const at = codes.findIndex((code) => code !== 0);
-        if (at < 0) return expect(ws.every((w) => w === 0)).toBe(true);
+        if (at < 0) {
+          expect(ws.every((w) => w === 0)).toBe(true);
+          return;
+        }
         const alpha = levels[at] / codes[at];
         expect(error(alpha)).toBeLessThanOrEqual(error(alpha * 1.001));
         expect(error(alpha)).toBeLessThanOrEqual(error(alpha * 0.999));

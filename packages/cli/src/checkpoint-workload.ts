@@ -27,13 +27,13 @@ export async function checkpointWorkload(folder: string, images: number, data?: 
   }
   const { experiment, data: trainedOn } = network.notes;
   const dataset = await openNamedDataset(data ?? experiment.data, "--data");
+  const loader = createLoader(dataset.test, {
+    batch: Math.min(images, dataset.test.count),
+    ...trainedOn.normalisation,
+  });
   const engine = await openEngine({ backend: "wasm", threads: 1, build: undefined }, "inference");
   try {
     await network.load(engine);
-    const loader = createLoader(dataset.test, {
-      batch: Math.min(images, dataset.test.count),
-      ...trainedOn.normalisation,
-    });
     const { model } = network;
     const precision = parsePrecision(model.quantization.precision).name;
     const forward = (x: Tensor): Tensor => model.forward(x, { training: false });
@@ -45,6 +45,7 @@ export async function checkpointWorkload(folder: string, images: number, data?: 
     }
     throw new ArgumentError("there are no test images", { where: "--data" });
   } finally {
+    await loader.close();
     await engine.close();
   }
 }

@@ -1,17 +1,25 @@
 import type { GridConfiguration } from "../config/config.js";
 import type { LayerRun } from "../layer-report.js";
 import type { Layer } from "../workload/layer.js";
+import { type PixelWork, pixelWork, windowWork } from "./border-work.js";
 import { type GridPlan, lengthOf, planGrid, type Step } from "./grid-plan.js";
 import { gridRun, passesOf, sum } from "./grid-run.js";
-import { laneTime } from "./lane-time.js";
-import { greatestNormal, type Moments, type Slice, slowestLane } from "./order-statistics.js";
+import { laneTime, laneTimeCdf } from "./lane-time.js";
+import {
+  greatestNormal,
+  type LaneGroup,
+  type Moments,
+  type Slice,
+  shareOfSpread,
+  slowestLane,
+} from "./order-statistics.js";
 import type { StepCycles } from "./pipeline.js";
 
 /**
  * How far the closed form may be from the event model, as a share of its cycles, where zeros fall independently. Checked over random
  * machines and layers by test/closed-against-event.test.ts; at density 1 they are equal.
  */
-export const CLOSED_FORM_BOUND = 0.25;
+export const CLOSED_FORM_BOUND = 0.15;
 
 /**
  * What the grid takes for a layer on average over where its zeros fall, given their densities and that they fall independently:
@@ -19,35 +27,22 @@ export const CLOSED_FORM_BOUND = 0.25;
  */
 export function runClosed(layer: Layer, machine: GridConfiguration): LayerRun {
   const plan = planGrid(layer, machine);
-  const padded = { ...plan, aWork: workOf(layer, plan) };
+  const workOf = windowWork(layer, plan) ?? (() => plan.aWork);
+  const works = new Map<string, PixelWork>(); // by run of pixels: steps of other filters and channels share them
   const known = new Map<string, StepCycles>();
+  let executed = 0;
   const stepCycles = plan.steps.map((step) => {
-    const key = [step.pixels, step.filters, step.channels].map(lengthOf).join(" ");
-    const cycles = known.get(key) ?? expectStep(step, padded, machine);
+    const { pixels, filters, channels } = step;
+    const run = `${pixels.from} ${pixels.to}`;
+    const work = works.get(run) ?? pixelWork(pixels, machine.gridRows, workOf);
+    works.set(run, work);
+    executed += lengthOf(pixels) * lengthOf(filters) * lengthOf(channels) * plan.taps * work.mean * plan.wWork;
+    const key = [...[pixels, filters, channels].map(lengthOf), work.pattern].join(" ");
+    const cycles = known.get(key) ?? expectStep(step, { ...plan, aWork: work.mean }, work, machine);
     known.set(key, cycles);
     return cycles;
   });
-  const executed = Math.round(plan.products.macs * padded.aWork * plan.wWork);
-  return gridRun(plan, machine, stepCycles, executed);
-}
-
-/** Share of activations with work: padding counts as work, since the bitmap covers the map and not its border. */
-function workOf(layer: Layer, { aWork, products }: GridPlan): number {
-  if (aWork === 1 || layer.type === "gemm") return aWork;
-  const inside =
-    (insideTaps(layer.H, layer.R, layer.strideH, layer.padH) *
-      insideTaps(layer.W, layer.S, layer.strideW, layer.padW)) /
-    ((products.pixels / layer.batch) * layer.R * layer.S);
-  return 1 - (1 - aWork) * inside;
-}
-
-/** Pairs of an output and a tap, along one axis, that lie inside the input. */
-function insideTaps(length: number, filter: number, stride: number, pad: number): number {
-  let count = 0;
-  for (let start = -pad; start + filter <= length + pad; start += stride) {
-    count += Math.max(0, Math.min(length, start + filter) - Math.max(0, start));
-  }
-  return count;
+  return gridRun(plan, machine, stepCycles, Math.round(executed));
 }
 
 /** A part of a step's passes in which so many rows and columns of the grid have work. */
@@ -59,7 +54,7 @@ interface PassClass {
   readonly filterTurns: number;
 }
 
-function expectStep(step: Step, plan: GridPlan, machine: GridConfiguration): StepCycles {
+function expectStep(step: Step, plan: GridPlan, work: PixelWork, machine: GridConfiguration): StepCycles {
   const { lanes, gridRows, gridColumns, lookAhead } = machine;
   const window = lengthOf(step.channels) * plan.taps;
   const density = plan.aWork * plan.wWork;
@@ -70,25 +65,45 @@ function expectStep(step: Step, plan: GridPlan, machine: GridConfiguration): Ste
   ];
   const outputs = lengthOf(step.pixels) * lengthOf(step.filters);
   const perOutput = sum(slices, ({ positions, lanes: count }) => count * laneTime(positions, density, lookAhead).mean);
-  const work = (outputs * perOutput) / (gridRows * gridColumns * lanes);
+  const ownWork = (outputs * perOutput) / (gridRows * gridColumns * lanes);
   const dense = passesOf(step, machine) * long;
-  if (density === 1 || lookAhead === 1) return { busy: dense, unsynchronised: dense, work };
-  const unsynchronised = clamp(slowestTotal(step, slices, plan, machine), work, dense);
-  if (machine.synchronisation === "lane") return { busy: unsynchronised, unsynchronised, work };
-  return { busy: clamp(withBarriers(step, slices, plan, machine), unsynchronised, dense), unsynchronised, work };
+  if (density === 1 || lookAhead === 1) return { busy: dense, unsynchronised: dense, work: ownWork };
+  // How far the row with the most padding is ahead after so many turns of pixels, for one filter: in a lane's cycles.
+  const times = new Map<number, number>();
+  const timeOf = (share: number): number => {
+    const time = times.get(share) ?? laneTime(long, share * plan.wWork, lookAhead).mean;
+    times.set(share, time);
+    return time;
+  };
+  const lead = (turns: number): number => work.lead(turns, timeOf);
+  const unsynchronised = clamp(slowestTotal(step, slices, plan, machine, lead), ownWork, dense);
+  if (machine.synchronisation === "lane") return { busy: unsynchronised, unsynchronised, work: ownWork };
+  const met = clamp(withBarriers(step, slices, plan, machine, lead), unsynchronised, dense);
+  const mean = laneTime(long, density, lookAhead).mean;
+  return { busy: met - queueRelief(met - unsynchronised, mean, step, plan, machine), unsynchronised, work: ownWork };
 }
 
 const clamp = (value: number, least: number, most: number): number => Math.min(most, Math.max(least, value));
 
+/** Cycles by which the row with the most padding leads the mean, for one filter, in so many turns of pixels. */
+type Lead = (turns: number) => number;
+
 /** Each lane by itself to the end of the step, then the slowest one: a sum of many counts, so nearly normal. */
-function slowestTotal(step: Step, slices: readonly Slice[], plan: GridPlan, machine: GridConfiguration): number {
+function slowestTotal(
+  step: Step,
+  slices: readonly Slice[],
+  plan: GridPlan,
+  machine: GridConfiguration,
+  lead: Lead,
+): number {
   const { gridRows, gridColumns } = machine;
   const perRow = Math.ceil(lengthOf(step.pixels) / gridRows);
   const perColumn = Math.ceil(lengthOf(step.filters) / gridColumns);
   const rows = lengthOf(step.pixels) % gridRows || gridRows; // those with a pixel in every pass
   const columns = lengthOf(step.filters) % gridColumns || gridColumns;
   const [{ positions, lanes }] = slices;
-  return slowestSum({ positions, lanes, rows, columns, pixels: perRow, filters: perColumn }, plan, machine.lookAhead);
+  const group = { positions, lanes, rows, columns, pixels: perRow, filters: perColumn, lead: lead(perRow) * perColumn };
+  return slowestSum(group, plan, machine.lookAhead);
 }
 
 interface SummedLanes {
@@ -100,6 +115,8 @@ interface SummedLanes {
   /** Outputs that each lane sums up: all pairs of so many pixels and filters. */
   readonly pixels: number;
   readonly filters: number;
+  /** Cycles by which some lanes lead the mean wherever zeros fall. */
+  readonly lead: number;
 }
 
 /**
@@ -107,7 +124,7 @@ interface SummedLanes {
  * each filter), with its weights (shared by all rows, used for each pixel), and with how they meet: Var = row + column + both.
  */
 function slowestSum(group: SummedLanes, { aWork, wWork }: GridPlan, lookAhead: number): number {
-  const { positions, lanes, rows, columns, pixels, filters } = group;
+  const { positions, lanes, rows, columns, pixels, filters, lead } = group;
   const [a, w] = [aWork, wWork];
   const time = laneTime(positions, a * w, lookAhead);
   const ideal = positions * a * w * (1 - a * w);
@@ -118,43 +135,86 @@ function slowestSum(group: SummedLanes, { aWork, wWork }: GridPlan, lookAhead: n
     { variance: positions * a * (1 - a) * w * (1 - w) * pixels * filters, count: lanes * rows * columns },
   ];
   const excess = sum(spread, ({ variance, count }) => variance * scale * greatestNormal(count) ** 2);
-  return pixels * filters * time.mean + Math.sqrt(excess);
+  return pixels * filters * time.mean + Math.sqrt(excess + lead ** 2);
 }
 
 /**
- * Lanes that wait for each other after every output, or may be `queueDepth` outputs apart: that is nearly as if they met after
- * every 2 · queueDepth − 1 of them, which is exact for 1.
+ * Of the cycles that lanes wait for each other if they meet after every output, those that a queue spares them. Each time that another
+ * lane becomes the slowest, it starts from up to `queueDepth` − 1 outputs ahead; no more is spared than there is, and tanh passes from
+ * the one to the other. Without a queue it is 0, with an endless one all.
  */
-function withBarriers(step: Step, slices: readonly Slice[], plan: GridPlan, machine: GridConfiguration): number {
-  const { queueDepth, lookAhead } = machine;
+function queueRelief(waits: number, perOutput: number, step: Step, plan: GridPlan, machine: GridConfiguration): number {
+  if (waits <= 0) return 0;
+  const filterTurns = Math.ceil(lengthOf(step.filters) / machine.gridColumns);
+  const passes = passesOf(step, machine);
+  const turns = passes - shareOfSpread(plan.aWork, plan.wWork).weights * (passes - filterTurns); // filters stay while pixels pass
+  return waits * Math.tanh(((machine.queueDepth - 1) * perOutput * (turns - 1)) / waits);
+}
+
+/** Lanes that wait for each other after every output. */
+function withBarriers(
+  step: Step,
+  slices: readonly Slice[],
+  plan: GridPlan,
+  machine: GridConfiguration,
+  lead: Lead,
+): number {
+  const { lookAhead } = machine;
   const { aWork, wWork } = plan;
+  const shared = shareOfSpread(plan.aWork, plan.wWork);
   let [mean, variance, groups] = [0, 0, 1];
   for (const part of passClasses(step, machine)) {
     const { pixelTurns, filterTurns } = part;
     const [rows, columns] = groupSize(part, machine);
     const passes = pixelTurns * filterTurns;
-    const depth = Math.min(2 * queueDepth - 1, passes);
-    const pixels = Math.min(depth, pixelTurns);
-    const block: Moments =
-      depth === 1 && lookAhead === 0
-        ? slowestLane({ slices, rows, columns, aDensity: aWork, wDensity: wWork })
-        : {
-            mean: slowestSum({ ...slices[0], rows, columns, pixels, filters: depth / pixels }, plan, lookAhead),
-            variance: 0,
-          };
-    mean += (passes / depth) * block.mean;
-    // Passes that differ in what makes no difference take equally long.
-    const alike = aWork === 1 ? pixelTurns : wWork === 1 ? filterTurns : 1;
-    variance += (passes / depth) * alike * block.variance;
+    const passLead = rows > 1 ? lead(1) : 0;
+    const base = laneTime(slices[0].positions, aWork * wWork, lookAhead).mean;
+    const group = { slices, rows, columns, aDensity: aWork, wDensity: wWork };
+    const pass = withLead(lookAhead === 0 ? slowestLane(group) : slowestScan(group, plan, lookAhead), base, passLead);
+    mean += passes * pass.mean;
+    // Passes that differ in what makes no difference take equally long, and so do groups.
+    const alike = 1 + (pixelTurns - 1) * shared.weights + (filterTurns - 1) * shared.activations;
+    variance += passes * alike * pass.variance;
     const independent =
-      aWork === 1
-        ? part.columns / columns
-        : wWork === 1
-          ? part.rows / rows
-          : (part.rows / rows) * (part.columns / columns);
+      (part.rows / rows) ** (1 - shared.weights) * (part.columns / columns) ** (1 - shared.activations);
     groups = Math.max(groups, independent);
   }
-  return mean + Math.sqrt(variance) * greatestNormal(groups);
+  const { gridRows, gridColumns, synchronisation } = machine;
+  const rowLead = synchronisation === "array" ? 0 : lead(Math.ceil(lengthOf(step.pixels) / gridRows)); // rows that wait for no other
+  return (
+    mean +
+    Math.hypot(Math.sqrt(variance) * greatestNormal(groups), rowLead * Math.ceil(lengthOf(step.filters) / gridColumns))
+  );
+}
+
+/** A greatest of counts around one mean, when some of them lead that mean. */
+const withLead = ({ mean, variance }: Moments, base: number, lead: number): Moments => ({
+  mean: base + Math.hypot(mean - base, lead),
+  variance,
+});
+
+/**
+ * The slowest of lanes with look-ahead for one output each. Their times have a long tail, so the greatest is that of the exact
+ * distribution for independent lanes; what they share brings it nearer to the mean, in the proportion that it does for normal ones.
+ */
+function slowestScan({ slices, rows, columns }: LaneGroup, plan: GridPlan, lookAhead: number): Moments {
+  const { aWork, wWork } = plan;
+  const density = aWork * wWork;
+  const [{ positions, lanes }] = slices;
+  const one = { positions, lanes, rows, columns, pixels: 1, filters: 1, lead: 0 };
+  const normal = { mean: slowestSum(one, plan, lookAhead), variance: 0 };
+  const tables = slices.map((slice) => laneTimeCdf(slice.positions, density, lookAhead));
+  if (tables.includes(undefined)) return normal;
+  const elements = (aWork === 1 ? 1 : rows) * (wWork === 1 ? 1 : columns); // those that do not do the same work
+  let mean = 0;
+  for (let t = 0; t < positions; t++) {
+    const below = slices.map((slice, i) => ((tables[i] as Float64Array)[t] ?? 1) ** (slice.lanes * elements));
+    mean += 1 - below.reduce((product, each) => product * each, 1);
+  }
+  const time = laneTime(positions, density, lookAhead);
+  const independent = Math.sqrt(time.variance) * greatestNormal(lanes * elements);
+  const shared = independent === 0 ? 1 : Math.min(1, (normal.mean - time.mean) / independent);
+  return { mean: time.mean + shared * (mean - time.mean), variance: 0 };
 }
 
 /** Rows and columns of the grid whose lanes wait for each other. */

@@ -36,3 +36,35 @@ export function laneTime(positions: number, density: number, lookAhead: number):
     variance: variance(most) + (rest * (variance(most) - variance(half))) / half,
   };
 }
+
+const MOST_TABULATED = 512;
+
+/**
+ * P(T ≤ t) of that time for t from 0 to `positions`, exactly; undefined beyond 512 positions, where it is nearly normal.
+ * With p_j as above, P(T_n = t) = Σ_j p_j P(T_(n − j) = t − 1).
+ */
+export function laneTimeCdf(positions: number, density: number, lookAhead: number): Float64Array | undefined {
+  if (positions > MOST_TABULATED) return undefined;
+  const size = positions + 1;
+  const chances = [Float64Array.of(1)]; // of T_0, T_1, …
+  for (let n = 1; n <= positions; n++) {
+    const own = new Float64Array(n + 1);
+    const reach = Math.min(lookAhead, n);
+    let left = 1;
+    for (let step = 1; step <= reach; step++) {
+      const chance = step === reach ? left : left * density;
+      chances[n - step].forEach((each, t) => {
+        own[t + 1] += chance * each;
+      });
+      left -= chance;
+    }
+    chances.push(own);
+  }
+  let sum = 0;
+  const cdf = Float64Array.from(chances[positions], (chance) => {
+    sum += chance;
+    return Math.min(1, sum);
+  });
+  cdf[size - 1] = 1;
+  return cdf;
+}

@@ -20,6 +20,13 @@ export interface LaneGroup {
   readonly wDensity: number;
 }
 
+/** How much of the spread of lanes' times comes of their activations alone, and of their weights alone, given the shares of both that make work; the rest comes of how they meet. */
+export function shareOfSpread(a: number, w: number): { readonly activations: number; readonly weights: number } {
+  const [activations, weights, both] = [a * (1 - a) * w * w, w * (1 - w) * a * a, a * (1 - a) * w * (1 - w)];
+  const all = activations + weights + both;
+  return all === 0 ? { activations: 0, weights: 0 } : { activations: activations / all, weights: weights / all };
+}
+
 const TAIL = 1e-12; // of a distribution: what is left out below and above
 const MOST_CONDITIONS = 32;
 
@@ -29,13 +36,13 @@ const MOST_CONDITIONS = 32;
  * A lane counts, over its positions, those where activation and weight are both non-zero. Elements of a row share activations: given
  * that A of n positions have one, their counts are independent binomials of A and the weights' density, so
  * P(all ≤ t) = Σ_A P(A) · F(t; A, wDensity)^columns, exactly. Lanes of an element have positions of their own and are independent:
- * the product over lanes. Rows are taken as independent too, which is exact where weights make no difference, and else a little too
- * pessimistic, since they share weights. Where only weights are skipped, rows do the same work and count once.
+ * the product over lanes. Rows share weights: they count as independent where weights make no difference, once where only weights do
+ * (both exact), and in between as rows^(1 − share of the spread that comes of weights).
  */
 export function slowestLane({ slices, rows, columns, aDensity, wDensity }: LaneGroup): Moments {
   const most = Math.max(...slices.map(({ positions }) => positions));
   if (aDensity === 1 && wDensity === 1) return { mean: most, variance: 0 };
-  const independentRows = aDensity === 1 ? 1 : rows;
+  const independentRows = rows ** (1 - shareOfSpread(aDensity, wDensity).weights);
   const cdfs = slices
     .filter(({ lanes }) => lanes > 0)
     .map(({ positions, lanes }) => ({

@@ -101,14 +101,14 @@ export async function prepareDistillation(
     createLoader(dataset.train, { batch: 1, augment: augmentation(distillation.augment) }),
   );
   const calibration = await firstBatch(dataset, experiments.get("apprentice") as Experiment);
-  const { scaleLearningRate } = distillation;
   return {
     ...{ distillation, source, registry, dataset, teacher, resolved },
     build: (stage, read) => {
       const { precision, scheme } = resolved.get(stage) as ResolvedExperiment;
+      const { scaleLearningRate, overrides } = experiments.get(stage) as Experiment;
       const options = {
         ...{ precision: precision.name, scheme, registry, warn, trainingMemory, read },
-        ...{ calibration, scaleLearningRate },
+        ...{ calibration, scaleLearningRate, overrides },
       };
       return prepare(plain.get(stage) as Model, options);
     },

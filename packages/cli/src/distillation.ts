@@ -67,6 +67,8 @@ export function parseDistillation(fields: unknown, source: ExperimentSource): Di
   return parseFields(distillationSchema, fields, source);
 }
 
+const unquantized = { precision: "fp32", overrides: [] };
+
 /** The training run that a stage of a distillation is, as `lowbit train` would describe it. */
 export function experimentOf(distillation: Distillation, stage: StageName): Experiment {
   const { scheme, teacher, student, teacherWidth, epochs, learningRate } = distillation;
@@ -75,10 +77,10 @@ export function experimentOf(distillation: Distillation, stage: StageName): Expe
   const fields = Object.entries({ ...distillation, model: student });
   const experiment = Object.fromEntries(fields.filter(([name]) => name in experimentSchema.shape)) as Experiment;
   if (stage === "teacher") {
-    const own = { model: String(teacher), precision: "fp32", width: teacherWidth };
-    return { ...experiment, ...own, epochs: teacherEpochs, learningRate: teacherLearningRate };
+    const own = { model: String(teacher), width: teacherWidth };
+    return { ...experiment, ...own, ...unquantized, epochs: teacherEpochs, learningRate: teacherLearningRate };
   }
-  if (stage === "full-precision") return { ...experiment, precision: "fp32", epochs: fullPrecisionEpochs };
+  if (stage === "full-precision") return { ...experiment, ...unquantized, epochs: fullPrecisionEpochs };
   return scheme === "c" ? { ...experiment, learningRate: fineTuneRate } : experiment;
 }
 

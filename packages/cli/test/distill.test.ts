@@ -102,6 +102,31 @@ describe("distill", () => {
     expect(contentOf(folder("from-file"))).toEqual(contentOf(folder("scheme-a")));
   });
 
+  it("gives the student's layers what overrides say, and the teacher none of it", async () => {
+    const fields = {
+      scheme: "b",
+      teacher: "simple-cnn",
+      student: "mlp",
+      precision: "w2a8",
+      data: "fashion-mnist-mini",
+    };
+    const small = { limit: 192, epochs: 1, seed: 1 };
+    const write = (name: string, layers: string): string => {
+      const overrides = [{ layers, precision: "w8a8" }];
+      writeFileSync(folder(name), JSON.stringify({ ...fields, ...small, overrides }));
+      return folder(name);
+    };
+    const out = folder("overridden");
+    const told = await runJson(["distill", write("overrides.json", "*"), "--cache", cache, "--out", out]);
+    const words = ["train", "--model", "mlp", "--precision", "w2a8", "--override", "*=w8a8", "--data", fields.data];
+    const alone = await runJson([...words, "--limit", "192", "--epochs", "1", "--out", folder("alone")]);
+    expect(told.packedBytes).toBe(alone.packedBytes);
+    expect(told.packedBytes).not.toBe((await runJson(["eval", folder("scheme-b")])).packedBytes);
+    const refused = await runLowbit(["distill", write("wrong.json", "stage9.*"), "--out", folder("none")]);
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toContain("overrides[0] (stage9.*) matches no layer of mlp");
+  });
+
   it("stopped by Ctrl-C in the first and in the last stage, goes on to the same bytes", async () => {
     const more = ["--teacher", "mlp", "--limit", "1000", "--epochs", "4", "--out"];
     const words = ["distill", "--scheme", "c", ...student, ...more];

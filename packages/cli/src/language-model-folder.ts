@@ -7,10 +7,10 @@ import {
   type LanguageModel,
   type LanguageModelOptions,
   languageModel,
-  languageModelNames,
   readPackedLanguageModel,
 } from "@lowbit/rnn";
 import { parseQuantization } from "./network-notes.js";
+import { isLanguageModelName } from "./text-experiment.js";
 import { parseTextNotes, type TextNotes } from "./text-notes.js";
 
 /** A language model out of a folder: as it was trained, or packed. */
@@ -27,8 +27,9 @@ export interface OpenedLanguageModel {
 /** Whether the generation of a folder holds a language model, trained or packed. */
 export function isLanguageModel(generation: Generation): boolean {
   const { model } = (generation.state ?? {}) as { model?: JsonValue };
-  const name = (model as { name?: unknown } | null | undefined)?.name; // whatever a file says: not even String() is safe
-  return isPackedLanguageModel(generation) || (typeof name === "string" && languageModelNames.includes(name));
+  return (
+    isPackedLanguageModel(generation) || isLanguageModelName((model as { name?: unknown } | null | undefined)?.name)
+  );
 }
 
 /** The language model in a folder, or undefined where the folder holds anything else. */

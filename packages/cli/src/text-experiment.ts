@@ -58,9 +58,13 @@ export function parseTextExperiment(fields: unknown, source: ExperimentSource): 
   return experiment;
 }
 
+/** Whether a file's word for a model is a language model's; not even String() is safe of what a file may hold. */
+export const isLanguageModelName = (name: unknown): boolean =>
+  typeof name === "string" && languageModelNames.includes(name);
+
 /** Whether fields of an experiment mean a language model. */
 export const isTextExperiment = (fields: unknown): boolean =>
-  languageModelNames.includes(String((fields as { model?: unknown } | null)?.model));
+  isLanguageModelName((fields as { model?: unknown } | null)?.model);
 
 /** The schema of both kinds as JSON Schema, for editors and other programs. */
 export function experimentJsonSchema(): unknown {

@@ -204,6 +204,12 @@ describe("a network", () => {
       /no model "resnet9000"/,
     ],
     [
+      "a model whose name is no text",
+      (state: AnyJson) => Object.assign(state.model, { name: { toString: 1 } }),
+      65,
+      /the manifest's model.name is not a text/,
+    ],
+    [
       "an input of a million pixels",
       (state: AnyJson) => Object.assign(state.model.options, { inputShape: [1, 1e6, 1e6] }),
       65,

@@ -24,3 +24,7 @@ export function thisCommandWith(flag: string): string {
   const words = process.argv.slice(2);
   return commandLineOf(...words, ...(words.includes(flag) ? [] : [flag]));
 }
+
+/** What comes next for a network that has been trained: packed, or tried where there is nothing to pack. */
+export const lineAfterTraining = ({ precision, out }: { readonly precision: string; readonly out: string }): string =>
+  precision === "fp32" ? commandLineOf("eval", out) : commandLineOf("convert", out, "--out", `${out}-packed`);

@@ -13,3 +13,10 @@ export const engineOptions = {
     ["portable", "relaxed", "fastest"],
   ),
 } as const;
+
+/** What a training step keeps for its backward pass: shared by the verbs that train. */
+export const trainingMemoryOption = choiceOption(
+  "--training-memory <form>",
+  "what a step keeps of quantized edges: packed codes, packed and batch norm's input recomputed, or fp32 maps; the numbers are the same",
+  ["packed", "recomputed", "fp32"],
+).default("packed");

@@ -1,18 +1,16 @@
 import { ArgumentError } from "@lowbit/core-tensor";
 import { openStorage } from "@lowbit/core-tensor/storage";
-import { InterruptedError } from "@lowbit/nn";
 import type { TrainingMemory } from "@lowbit/quant";
-import { thisCommandWith } from "./command-name.js";
 import { type DistilledNetwork, distillNetwork, prepareDistillation } from "./distill-network.js";
 import { type Distillation, distillationCalls, distillationSchema, parseDistillation } from "./distillation.js";
 import type { ExperimentSource } from "./experiment.js";
-import { Interrupted, watchInterrupt } from "./interrupt.js";
 import { openEngine } from "./open-engine.js";
 import { checkOutFolder } from "./out-folder.js";
 import { loadRegistry } from "./plugins.js";
 import { note, warn } from "./print.js";
 import { readFields } from "./read-fields.js";
 import { runImageEvaluation } from "./run-evaluation.js";
+import { saveOnInterrupt } from "./save-on-interrupt.js";
 import { stageReporter } from "./stage-reporter.js";
 
 export interface DistillCommandOptions {
@@ -45,19 +43,17 @@ export async function runDistillation(
   };
   const distillation = await readDistillation(source, options);
   const registry = await loadRegistry(storage, plugin);
-  const interrupt = watchInterrupt({ onFirst: () => note("\nstopping after this step; Ctrl-C again ends at once") });
-  try {
+  return saveOnInterrupt(out, async (signal) => {
     await checkOutFolder(storage, out, { resume });
     const { trainingMemory } = options;
     const prepared = await prepareDistillation(distillation, { source, registry, warn, trainingMemory });
     const engine = await openEngine({ backend, threads, build }, "training");
     const { callbacks, stop } = stageReporter({ show, engine });
     try {
-      interrupt.signal.throwIfAborted(); // nothing has been written yet
+      signal.throwIfAborted(); // nothing has been written yet
       if (resume && !(await storage.exists(out))) note(`there is no run in ${out}: starting from the beginning`);
       if (prepared.teacher.kind !== "none" && distillation.scheme !== "a") note(describeCaching(distillation, cache));
       const cacheFolder = cache === false ? undefined : cache;
-      const { signal } = interrupt;
       const run = { engine, storage, out, resume, allowBuildChange, cacheFolder, signal, callbacks };
       const { network, start } = await distillNetwork(prepared, run);
       if (start === "finished") note(`the run in ${out} is finished; this is its result`);
@@ -66,16 +62,7 @@ export async function runDistillation(
       stop();
       await engine.close();
     }
-  } catch (error) {
-    if (error instanceof InterruptedError) {
-      note(`${error.message.split("\n")[0]}; saved in ${out}. Go on with:\n  ${thisCommandWith("--resume")}`);
-      throw new Interrupted(error.message);
-    }
-    if (error instanceof Interrupted) note("interrupted before anything was written");
-    throw error;
-  } finally {
-    interrupt.release();
-  }
+  });
 }
 
 /** The figures of the written checkpoint, as `lowbit eval` finds them: on the fastest build for inference, not the one that trained. */

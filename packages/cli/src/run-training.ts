@@ -1,14 +1,12 @@
 import { ArgumentError } from "@lowbit/core-tensor";
 import { openStorage, type Storage } from "@lowbit/core-tensor/storage";
-import { InterruptedError } from "@lowbit/nn";
 import type { TrainingMemory } from "@lowbit/quant";
-import { thisCommandWith } from "./command-name.js";
 import { type ExperimentSource, experimentSchema } from "./experiment.js";
-import { Interrupted, watchInterrupt } from "./interrupt.js";
 import { openEngine } from "./open-engine.js";
 import { loadRegistry } from "./plugins.js";
 import { note } from "./print.js";
 import { readFields } from "./read-fields.js";
+import { saveOnInterrupt } from "./save-on-interrupt.js";
 import { textExperimentSchema } from "./text-experiment.js";
 import { trainingReporter } from "./training-reporter.js";
 import { checkRunFolder, readTask, type Trained } from "./training-task.js";
@@ -32,18 +30,16 @@ export async function runTraining(file: string | undefined, options: TrainOption
   const source: ExperimentSource = file === undefined ? { kind: "options" } : { kind: "file", file };
   const task = readTask(await readTrainingFields(storage, source, options), source, { trainingMemory });
   const registry = await loadRegistry(storage, plugin);
-  const interrupt = watchInterrupt({ onFirst: () => note("\nstopping after this step; Ctrl-C again ends at once") });
-  try {
+  return saveOnInterrupt(out, async (signal) => {
     await checkRunFolder(storage, out, task, { resume });
     const train = await task.prepare(registry);
     const engine = await openEngine({ backend, threads, build }, "training");
     const { model, epochs } = task.experiment;
     const reporter = trainingReporter({ label: model, epochs, show: progress, engine });
     try {
-      interrupt.signal.throwIfAborted(); // nothing has been written yet
+      signal.throwIfAborted(); // nothing has been written yet
       if (resume && !(await storage.exists(`${out}/manifest.json`)))
         note(`there is no checkpoint in ${out}: starting from the beginning`);
-      const { signal } = interrupt;
       const run = { engine, storage, out, resume, allowBuildChange, signal, callbacks: reporter.callbacks };
       const trained = await train(run);
       if (trained.start === "finished") note(`the run in ${out} is finished; this is its result`);
@@ -52,16 +48,7 @@ export async function runTraining(file: string | undefined, options: TrainOption
       reporter.stop();
       await engine.close();
     }
-  } catch (error) {
-    if (error instanceof InterruptedError) {
-      note(`${error.message.split("\n")[0]}; saved in ${out}. Go on with:\n  ${thisCommandWith("--resume")}`);
-      throw new Interrupted(error.message);
-    }
-    if (error instanceof Interrupted) note("interrupted before anything was written");
-    throw error;
-  } finally {
-    interrupt.release();
-  }
+  });
 }
 
 /** --override stage2.*=w4a8:uniform, as an experiment file would write it. */

@@ -1,5 +1,5 @@
 import type { Command } from "@commander-js/extra-typings";
-import { engineOptions } from "../engine-options.js";
+import { engineOptions, trainingMemoryOption } from "../engine-options.js";
 import { choiceOption, collectValues, numberValue } from "../option-values.js";
 import { note, print, printJson } from "../print.js";
 
@@ -73,13 +73,7 @@ export function addDistillVerb(program: Command): void {
     .option("--allow-build-change", "resume a run that another backend or build began", false)
     .option("--cache <folder>", "b, c: where the teacher's logits are kept for later runs", ".lowbit/cache")
     .option("--no-cache", "b, c: ask the teacher about each batch instead")
-    .addOption(
-      choiceOption(
-        "--training-memory <form>",
-        "what a step keeps of quantized edges: packed codes, packed and batch norm's input recomputed, or fp32 maps; the numbers are the same",
-        ["packed", "recomputed", "fp32"],
-      ).default("packed"),
-    )
+    .addOption(trainingMemoryOption)
     .addOption(engineOptions.backend)
     .addOption(engineOptions.threads)
     .addOption(engineOptions.build)
@@ -88,14 +82,10 @@ export function addDistillVerb(program: Command): void {
     .option("--json", "print JSON, for programs", false)
     .action(async (file, options) => {
       const { runDistillation, formatDistilled } = await import("../run-distillation.js");
-      const { commandLineOf } = await import("../command-name.js");
+      const { lineAfterTraining } = await import("../command-name.js");
       const network = await runDistillation(file, options);
       if (options.json) printJson(network);
       else print(formatDistilled(network));
-      const next =
-        network.precision === "fp32"
-          ? ["eval", network.out]
-          : ["convert", network.out, "--out", `${network.out}-packed`];
-      note(`next: ${commandLineOf(...next)}`);
+      note(`next: ${lineAfterTraining(network)}`);
     });
 }

@@ -1,5 +1,5 @@
 import type { Command } from "@commander-js/extra-typings";
-import { engineOptions } from "../engine-options.js";
+import { engineOptions, trainingMemoryOption } from "../engine-options.js";
 import { choiceOption, collectValues, numberValue } from "../option-values.js";
 import { note, print, printJson } from "../print.js";
 
@@ -66,13 +66,7 @@ export function addTrainVerb(program: Command): void {
     .option("--out <folder>", "where checkpoints and the log go: a new or an empty folder")
     .option("--resume", "go on with the run in that folder, bit for bit as if it had never stopped", false)
     .option("--allow-build-change", "resume a run that another backend or build began", false)
-    .addOption(
-      choiceOption(
-        "--training-memory <form>",
-        "what a step keeps of quantized edges: packed codes, packed and batch norm's input recomputed, or fp32 maps; the numbers are the same",
-        ["packed", "recomputed", "fp32"],
-      ).default("packed"),
-    )
+    .addOption(trainingMemoryOption)
     .addOption(engineOptions.backend)
     .addOption(engineOptions.threads)
     .addOption(engineOptions.build)
@@ -81,14 +75,10 @@ export function addTrainVerb(program: Command): void {
     .option("--json", "print JSON, for programs", false)
     .action(async (file, options) => {
       const { runTraining } = await import("../run-training.js");
-      const { commandLineOf } = await import("../command-name.js");
+      const { lineAfterTraining } = await import("../command-name.js");
       const { network, text } = await runTraining(file, options);
       if (options.json) printJson(network);
       else print(text);
-      const next =
-        network.precision === "fp32"
-          ? ["eval", network.out]
-          : ["convert", network.out, "--out", `${network.out}-packed`];
-      note(`next: ${commandLineOf(...next)}`);
+      note(`next: ${lineAfterTraining(network)}`);
     });
 }

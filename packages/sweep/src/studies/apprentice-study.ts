@@ -1,4 +1,5 @@
-import { defineStudy, type FinishedTrial, type Verdict } from "../define-study.js";
+import { defineStudy } from "../define-study.js";
+import { type Claim, judgeClaims } from "../judge-claims.js";
 import { formatSpread, spreadOf } from "../spread.js";
 import {
   accuraciesOf,
@@ -31,17 +32,13 @@ function isAbove(pairs: readonly number[]): boolean {
   return mean > (T_OF_FIVE_PAIRS * deviation) / Math.sqrt(count);
 }
 
-interface Claim {
-  readonly claim: string;
-  readonly rows: readonly Row[];
-  decide(values: readonly (readonly number[])[]): { readonly holds: boolean; readonly because: string };
-}
+type ApprenticeClaim = Claim<Row, readonly number[]>;
 
 const pairText = (name: string, pairs: readonly number[]): string =>
   `${name} by ${formatSpread(spreadOf(pairs))} points`;
 
 /** A claim that the first row is above the second and, where a control is given, above that too. */
-function aboveClaim(claim: string, rows: readonly Row[], names: readonly string[]): Claim {
+function aboveClaim(claim: string, rows: readonly Row[], names: readonly string[]): ApprenticeClaim {
   return {
     claim,
     rows,
@@ -52,7 +49,7 @@ function aboveClaim(claim: string, rows: readonly Row[], names: readonly string[
   };
 }
 
-const claims: readonly Claim[] = [
+const claims: readonly ApprenticeClaim[] = [
   aboveClaim("ternary: scheme A is above no teacher", rowsOf("ternary", "a", "none"), ["above no teacher"]),
   aboveClaim("ternary: scheme B is above no teacher", rowsOf("ternary", "b", "none"), ["above no teacher"]),
   {
@@ -80,19 +77,6 @@ const claims: readonly Claim[] = [
   aboveClaim("w2a2 twice as wide: a teacher adds to the width", rowsOf("wide", "b", "none"), ["above no teacher"]),
 ];
 
-function judge(finished: readonly FinishedTrial[]): Verdict[] {
-  return claims.map(({ claim, rows, decide }) => {
-    const values = rows.map((row) => accuraciesOf(finished, row));
-    const missing = rows.filter((_, i) => values[i] === undefined);
-    if (missing.length > 0) {
-      const names = missing.map(({ student, way }) => `${student}-${way}`);
-      return { claim, verdict: "open", because: `not in all ${SEEDS.length} seeds yet: ${names.join(", ")}` };
-    }
-    const { holds, because } = decide(values as number[][]);
-    return { claim, verdict: holds ? "reproduced" : "not reproduced", because };
-  });
-}
-
 /** Low-precision students with and without a teacher, by all three schemes, seed for seed. */
 export const apprenticeStudy = defineStudy({
   name: "apprentice",
@@ -104,6 +88,11 @@ export const apprenticeStudy = defineStudy({
     ...SEEDS.flatMap((seed) => claimRows.map((row) => trialOf(row, seed))),
     ...otherRows.map((row) => trialOf(row, SEEDS[0])),
   ],
-  judge,
+  judge: (finished) =>
+    judgeClaims(claims, {
+      seeds: SEEDS.length,
+      nameOf: ({ student, way }) => `${student}-${way}`,
+      valueOf: (row) => accuraciesOf(finished, row),
+    }),
   sections: apprenticeSections,
 });

@@ -1,6 +1,7 @@
 import type { JsonObject } from "@lowbit/core-tensor/storage";
 import type { Section } from "@lowbit/report";
-import { defineStudy, type FinishedTrial, type Trial, type Verdict } from "../define-study.js";
+import { defineStudy, type FinishedTrial, type Trial } from "../define-study.js";
+import { type Claim, judgeClaims } from "../judge-claims.js";
 import { formatSpread, type Spread, spreadOf } from "../spread.js";
 
 // Every weight quantizer at 1, 2 and 4 bits with inputs in full precision, and every input quantizer at 2 and 4 bits with weights in
@@ -56,68 +57,50 @@ function spreadOfRow(finished: readonly FinishedTrial[], each: Row): Spread | un
   return found.length === 0 ? undefined : spreadOf(found.map(({ result }) => result.accuracy));
 }
 
-interface Claim {
-  readonly claim: string;
-  readonly better: Row;
-  readonly worse: Row;
-  /** Points by which the better one may lie below and still be at par; above it has to be where absent. */
-  readonly par?: number;
-}
+/** That one row is above another or, where `par` is given, at most so many points below it. */
+const above = (claim: string, better: Row, worse: Row, par?: number): Claim<Row, Spread> => ({
+  claim,
+  rows: [better, worse],
+  decide: ([high, low]) => {
+    const numbers = `${nameOf(better)} ${formatSpread(high)}, ${nameOf(worse)} ${formatSpread(low)}`;
+    return par === undefined
+      ? { holds: high.mean > low.mean, because: numbers }
+      : { holds: high.mean >= low.mean - par, because: `${numbers}; at par is at most ${par} points below` };
+  },
+});
 
 /** What the papers say of themselves and of each other, fixed before any trial has run. */
-const claims: readonly Claim[] = [
-  {
-    claim: "ternary weights are above binary ones (TWN, table 2)",
-    better: row("twn", "w2a32"),
-    worse: row("bwn", "w1a32"),
-  },
-  {
-    claim: "trained ternary weights are not below those of a fixed scale (TTQ, table 3)",
-    better: row("ttq", "w2a32"),
-    worse: row("twn", "w2a32"),
-    par: 0.5,
-  },
-  {
-    claim: "at 2 bits a learned step is above the largest magnitude (LSQ, table 1)",
-    better: row("lsq", "w2a32"),
-    worse: row("uniform", "w2a32"),
-  },
-  {
-    claim: "at 2 bits inputs with a learned clip are above the fixed [0, 1] (PACT, table 1)",
-    better: row("pact", "w32a2"),
-    worse: row("uniform", "w32a2"),
-  },
-  {
-    claim: "at 2 bits inputs with a learned step are not below those with a learned clip (LSQ, table 1)",
-    better: row("lsq", "w32a2"),
-    worse: row("pact", "w32a2"),
-    par: 0.5,
-  },
-  {
-    claim: "four bits with a learned step for weights are at par with fp32 (LSQ, table 1)",
-    better: row("lsq", "w4a32"),
-    worse: baseline,
-    par: 1,
-  },
+const claims: readonly Claim<Row, Spread>[] = [
+  above("ternary weights are above binary ones (TWN, table 2)", row("twn", "w2a32"), row("bwn", "w1a32")),
+  above(
+    "trained ternary weights are not below those of a fixed scale (TTQ, table 3)",
+    row("ttq", "w2a32"),
+    row("twn", "w2a32"),
+    0.5,
+  ),
+  above(
+    "at 2 bits a learned step is above the largest magnitude (LSQ, table 1)",
+    row("lsq", "w2a32"),
+    row("uniform", "w2a32"),
+  ),
+  above(
+    "at 2 bits inputs with a learned clip are above the fixed [0, 1] (PACT, table 1)",
+    row("pact", "w32a2"),
+    row("uniform", "w32a2"),
+  ),
+  above(
+    "at 2 bits inputs with a learned step are not below those with a learned clip (LSQ, table 1)",
+    row("lsq", "w32a2"),
+    row("pact", "w32a2"),
+    0.5,
+  ),
+  above(
+    "four bits with a learned step for weights are at par with fp32 (LSQ, table 1)",
+    row("lsq", "w4a32"),
+    baseline,
+    1,
+  ),
 ];
-
-function judge(finished: readonly FinishedTrial[]): Verdict[] {
-  return claims.map(({ claim, better, worse, par }) => {
-    const [high, low] = [spreadOfRow(finished, better), spreadOfRow(finished, worse)];
-    const missing = [better, worse].filter((each) => {
-      const keys = new Set(finished.map(({ key }) => key));
-      return SEEDS.some((seed) => !keys.has(trialOf(each, seed).key));
-    });
-    if (missing.length > 0 || !high || !low) {
-      const names = missing.map(nameOf).join(", ");
-      return { claim, verdict: "open", because: `not in all ${SEEDS.length} seeds yet: ${names}` };
-    }
-    const holds = par === undefined ? high.mean > low.mean : high.mean >= low.mean - par;
-    const numbers = `${nameOf(better)} ${formatSpread(high)}, ${nameOf(worse)} ${formatSpread(low)}`;
-    const allowed = par === undefined ? "" : `; at par is at most ${par} points below`;
-    return { claim, verdict: holds ? "reproduced" : "not reproduced", because: `${numbers}${allowed}` };
-  });
-}
 
 function table(heading: string, text: string, shown: readonly Row[], finished: readonly FinishedTrial[]): Section {
   const lines = shown.flatMap((each) => {
@@ -139,6 +122,14 @@ export const quantizersStudy = defineStudy({
   about:
     "every weight quantizer at 1, 2 and 4 bits and every input quantizer at 2 and 4 bits, on 10,000 images of Fashion-MNIST",
   trials: SEEDS.flatMap((seed) => rows.map((each) => trialOf(each, seed))),
-  judge,
+  judge: (finished) =>
+    judgeClaims(claims, {
+      seeds: SEEDS.length,
+      nameOf,
+      valueOf: (each) => {
+        const spread = spreadOfRow(finished, each);
+        return spread?.count === SEEDS.length ? spread : undefined;
+      },
+    }),
   sections,
 });

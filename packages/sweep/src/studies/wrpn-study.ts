@@ -1,21 +1,15 @@
-import { defineStudy, type FinishedTrial, type Verdict } from "../define-study.js";
+import { defineStudy } from "../define-study.js";
+import { type Claim, judgeClaims } from "../judge-claims.js";
 import { formatSpread, type Spread } from "../spread.js";
 import { accuracyOf, allTrials, baseline, type Row, rowOf, SEEDS } from "./wrpn-rows.js";
 import { wrpnSections } from "./wrpn-sections.js";
 
 // Mishra et al., "WRPN", arXiv 1709.01134, at the scale of Fashion-MNIST: does the shape of its claims hold?
 
-interface Claim {
-  readonly claim: string;
-  readonly rows: readonly Row[];
-  /** Whether the rows' accuracies bear it out, and the numbers that say so. */
-  decide(accuracies: readonly Spread[]): { readonly holds: boolean; readonly because: string };
-}
-
 /** "At par" is: at most so many points below. The paper's own row lies 0.01 below. */
 const PAR = 0.5;
 
-const claims: readonly Claim[] = [
+const claims: readonly Claim<Row, Spread>[] = [
   {
     claim: "activations are more sensitive to precision than weights",
     rows: ["w4a32", "w32a4", "w2a32", "w32a2"].map((precision) => rowOf(1, precision)),
@@ -53,25 +47,17 @@ const claims: readonly Claim[] = [
   },
 ];
 
-function judge(finished: readonly FinishedTrial[]): Verdict[] {
-  return claims.map(({ claim, rows, decide }) => {
-    const accuracies = rows.map((row) => accuracyOf(finished, row));
-    const missing = rows.filter((_, i) => accuracies[i] === undefined);
-    if (missing.length > 0) {
-      const names = missing.map(({ factor, precision }) => `${factor}x ${precision}`);
-      return { claim, verdict: "open", because: `not in all ${SEEDS.length} seeds yet: ${names.join(", ")}` };
-    }
-    const { holds, because } = decide(accuracies as Spread[]);
-    return { claim, verdict: holds ? "reproduced" : "not reproduced", because };
-  });
-}
-
 /** Width against precision on Fashion-MNIST, and the four claims of WRPN. Rows that carry a claim come first. */
 export const wrpnStudy = defineStudy({
   name: "wrpn",
   version: 1,
   about: "WRPN's claims on the full Fashion-MNIST: width against precision, from a resnet8 of quarter width",
   trials: allTrials,
-  judge,
+  judge: (finished) =>
+    judgeClaims(claims, {
+      seeds: SEEDS.length,
+      nameOf: ({ factor, precision }) => `${factor}x ${precision}`,
+      valueOf: (row) => accuracyOf(finished, row),
+    }),
   sections: wrpnSections,
 });

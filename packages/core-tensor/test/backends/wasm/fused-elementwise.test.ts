@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createWasmBackend } from "../../../src/backends/wasm/wasm-backend.js";
 import type { OpDeclaration, Values } from "../../../src/graph/define-op.js";
 import type { Dtype } from "../../../src/graph/dtype.js";
-import type { Shape } from "../../../src/graph/shape.js";
+import { elementsOf, type Shape } from "../../../src/graph/shape.js";
 import { operations } from "../../../src/ops/operations.js";
 import type { Backend } from "../../../src/plan/backend.js";
 import { fusedElementwise } from "../../../src/plan/fuse-elementwise.js";
@@ -35,7 +35,7 @@ function oracle(inputs: readonly Values[], attributes: FusedElementwise, dtypes:
     const from = registers[register].data;
     if (dtypes[i] === "f32") return from;
     const convert = (x: number) => (dtypes[i] === "bool" ? Number(x !== 0) : Math.trunc(x));
-    return dtypes[i] === "i32" ? Int32Array.from(from, convert) : Uint8Array.from(from, convert);
+    return dtypes[i] === "i32" ? Int32Array.from(from, convert) : Uint8ClampedArray.from(from, convert); // bytes saturate
   });
 }
 
@@ -220,6 +220,63 @@ describe("fused passes", () => {
         inPlace: 1,
       });
     }
+  });
+
+  describe("with values of their own for each channel", () => {
+    const affine: Step[] = [
+      ["multiply", [0, 1]],
+      ["add", [4, 2]],
+      ["clip", [5], [0, 1]],
+      ["multiply", [6, 3]],
+      ["roundStraightThrough", [7]],
+      ["cast", [8], [2]],
+    ];
+    // Channels of whole vectors and of broken ones, shorter and longer than a block, and more than a chunk in all.
+    const shapes: Shape[] = [
+      [2, 3, 8, 8],
+      [1, 5, 12, 43],
+      [3, 2, 24, 24],
+      [2, 3, 7, 7],
+      [2, 3, 2, 2],
+      [1, 2, 100, 100],
+    ];
+    it.each(shapes)("make codes, and what codes are made of, of [%d, %d, %d, %d]", async (...shape) => {
+      const channel = [shape[1], 1, 1];
+      const sums = values(shape, Int32Array.from(numbers(elementsOf(shape), 1, [-40, 40])), "i32");
+      const inputs = [sums, f32(channel, 2), f32(channel, 3), f32([], 4)];
+      await check({ shape, inputs, steps: affine, results: [9], dtypes: ["u8"] });
+      await check({ shape, inputs, steps: affine, results: [9, 5], dtypes: ["u8", "f32"] });
+      await check({ shape, inputs, steps: affine, results: [8, 9], dtypes: ["f32", "u8"] });
+      const wide = affine.map((step): Step => (step[0] === "clip" ? ["clip", [5], [-300, 70_000]] : step));
+      const large = values([], Float32Array.of(1e6));
+      await check({ shape, inputs: [...inputs.slice(0, 3), large], steps: wide, results: [9], dtypes: ["u8"] });
+      // a scale for each place, and factors on the left
+      await check({
+        shape,
+        inputs: [...inputs.slice(0, 3), f32(shape, 5)],
+        steps: affine,
+        results: [9],
+        dtypes: ["u8"],
+      });
+      const turned = affine.map(
+        (step): Step => (step[0] === "multiply" && step[1][0] === 0 ? ["multiply", [1, 0]] : step),
+      );
+      await check({ shape, inputs, steps: turned, results: [9], dtypes: ["u8"] });
+    });
+
+    it("add, and select, by channel and by place", async () => {
+      const shape = [2, 3, 8, 9];
+      const inputs = [f32(shape, 1), f32([3, 1, 1], 2), f32(shape, 3), f32([], 4)];
+      const steps: Step[] = [
+        ["subtract", [1, 0]],
+        ["greater", [4, 3]],
+        ["select", [5, 1, 2]],
+        ["clipGradient", [6, 1], [-0.5, 0.5]],
+        ["maximum", [3, 1]],
+        ["square", [1]],
+      ];
+      await check({ shape, inputs, steps, results: [4, 6, 7, 8, 9] });
+    });
   });
 
   describe("whose steps are joined round each operation as if they were not", () => {

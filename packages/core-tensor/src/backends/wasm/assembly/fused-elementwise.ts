@@ -6,14 +6,18 @@ import * as op from "./opcodes";
 // single operations, src/ops/, bit for bit but for exp, log, tanh and sigmoid. Floor: bytes of inputs and outputs once, and 3 loads or
 // stores of cache a step.
 //
-//   scratch       pointer of each operand for the current block, then the registers
+// What is one value for all of a block is a vector that steps read over and over (a stride of 0): a scalar always, a channel's value
+// where blocks end where channels do.
+//
+//   scratch       pointer and stride in bytes of each operand for the current block, then the registers
 //   arguments     0 elements  1 chunk elements  2 operands  3 their place  4 steps  5 their place  6 stores  7 their place
 //                 8 bytes from scratch to the registers            (places in words from the arguments)
+//                 9 elements of a channel, where blocks end with it; 0 where they don't
 //   operand  8    kind, register, pointer, dtype, C, inner | rank, place of sizes and strides, elements
-//   step     7    code, to, a, b, c, immediate 0, immediate 1      (to, a, b, c are operands)
+//   step     8    code, to, a, b, c, d, immediate 0, immediate 1   (to, a, b, c, d are operands)
 //   store    3    operand, pointer, dtype
 const OPERAND_BYTES: usize = 32;
-const STEP_BYTES: usize = 28;
+const STEP_BYTES: usize = 32;
 const STORE_BYTES: usize = 12;
 const REGISTER_BYTES: usize = <usize>op.BLOCK << 2;
 
@@ -28,18 +32,22 @@ export function fusedElementwise(args: usize, chunk: i32, scratch: usize): void 
   const stores = load<i32>(args, 24);
   const storesAt = args + (<usize>load<u32>(args, 28) << 2);
   const registers = scratch + load<u32>(args, 32);
+  const run = load<i32>(args, 36);
 
   for (let i = 0; i < operands; i++) { // whatever does not change from block to block
     const operand = operandsAt + <usize>i * OPERAND_BYTES;
     const register = registers + <usize>load<u32>(operand, 4) * REGISTER_BYTES;
-    store<u32>(scratch + (<usize>i << 2), <u32>register);
-    if (load<i32>(operand) == op.SCALAR) {
-      fill(register, loadElement(load<u32>(operand, 8), load<i32>(operand, 12), 0), op.BLOCK);
-    }
+    const kind = load<i32>(operand);
+    const place = scratch + (<usize>i << 3);
+    store<u32>(place, <u32>register);
+    store<u32>(place, kind == op.SCALAR || (kind == op.CHANNEL && run != 0) ? 0 : 16, 4);
+    if (kind == op.SCALAR) v128.store(register, f32x4.splat(loadElement(load<u32>(operand, 8), load<i32>(operand, 12), 0)));
   }
 
-  for (let start = first; start < end; start += op.BLOCK) {
-    const count = min(op.BLOCK, end - start);
+  let count = 0;
+  for (let start = first; start < end; start += count) {
+    count = min(op.BLOCK, end - start);
+    if (run != 0) count = min(count, run - start % run);
     for (let i = 0; i < operands; i++) {
       const operand = operandsAt + <usize>i * OPERAND_BYTES;
       const kind = load<i32>(operand);
@@ -50,9 +58,13 @@ export function fusedElementwise(args: usize, chunk: i32, scratch: usize): void 
         // a result that ends inside a vector goes through its register, so that nothing is written behind its end
         const isResult = load<i32>(operand, 16) != 0;
         const isRagged = isResult && (count & 3) != 0;
-        store<u32>(scratch + (<usize>i << 2), <u32>(isRagged ? register : pointer + (<usize>start << 2)));
+        store<u32>(scratch + (<usize>i << 3), <u32>(isRagged ? register : pointer + (<usize>start << 2)));
+      } else if (kind == op.CODES) {
+        store<u32>(scratch + (<usize>i << 3), <u32>(pointer + <usize>start));
       } else if (kind == op.CONVERTED) {
         convertToFloats(register, pointer, load<i32>(operand, 12), start, count);
+      } else if (kind == op.CHANNEL && run != 0) {
+        v128.store(register, f32x4.splat(loadElement(pointer, load<i32>(operand, 12), (start / run) % load<i32>(operand, 16))));
       } else if (kind == op.CHANNEL) {
         loadChannels(register, pointer, load<i32>(operand, 12), load<i32>(operand, 16), load<i32>(operand, 20), start, count);
       } else {
@@ -61,23 +73,21 @@ export function fusedElementwise(args: usize, chunk: i32, scratch: usize): void 
     }
     for (let i = 0; i < steps; i++) {
       const step = stepsAt + <usize>i * STEP_BYTES;
-      const to = <usize>load<u32>(scratch + (<usize>load<u32>(step, 4) << 2));
-      const a = <usize>load<u32>(scratch + (<usize>load<u32>(step, 8) << 2));
-      const b = <usize>load<u32>(scratch + (<usize>load<u32>(step, 12) << 2));
-      const c = <usize>load<u32>(scratch + (<usize>load<u32>(step, 16) << 2));
-      runStep(load<i32>(step), to, a, b, c, load<f32>(step, 20), load<f32>(step, 24), (count + 3) >> 2);
+      const to = <usize>load<u32>(scratch + (<usize>load<u32>(step, 4) << 3));
+      const a = scratch + (<usize>load<u32>(step, 8) << 3), b = scratch + (<usize>load<u32>(step, 12) << 3), c = scratch + (<usize>load<u32>(step, 16) << 3);
+      if (load<i32>(step) == op.AFFINE_TO_CODES) {
+        const d = scratch + (<usize>load<u32>(step, 20) << 3);
+        affineToCodes(to, a, at(b), at(c), at(d), load<f32>(step, 24), load<f32>(step, 28), count >> 2);
+      } else {
+        runStep(load<i32>(step), to, a, b, c, load<f32>(step, 24), load<f32>(step, 28), (count + 3) >> 2);
+      }
     }
     for (let i = 0; i < stores; i++) {
       const entry = storesAt + <usize>i * STORE_BYTES;
-      const from = <usize>load<u32>(scratch + (<usize>load<u32>(entry) << 2));
+      const from = <usize>load<u32>(scratch + (<usize>load<u32>(entry) << 3));
       storeFloats(load<u32>(entry, 4), load<i32>(entry, 8), from, start, count);
     }
   }
-}
-
-function fill(to: usize, value: f32, count: i32): void {
-  const vector = f32x4.splat(value);
-  for (let i = 0; i < count; i += 4, to += 16) v128.store(to, vector);
 }
 
 function loadElement(pointer: usize, dtype: i32, index: i32): f32 {
@@ -220,12 +230,26 @@ function apply2(code: i32, a: v128, b: v128): v128 {
   return v128.and(f32x4.eq(a, b), f32x4.splat(1));
 }
 
+/** Where an operand of a step lies, and how far on its next vector does. */
 // @ts-ignore: decorator
 @inline
-function map1(code: i32, to: usize, a: usize, vectors: i32): void {
+function at(place: usize): usize {
+  return <usize>load<u32>(place);
+}
+// @ts-ignore: decorator
+@inline
+function stride(place: usize): usize {
+  return <usize>load<u32>(place, 4);
+}
+
+// @ts-ignore: decorator
+@inline
+function map1(code: i32, to: usize, A: usize, vectors: i32): void {
+  let a = at(A);
+  const sa = stride(A);
   let i = 0;
-  for (; i + 2 <= vectors; i += 2, to += 32, a += 32) {
-    const first = apply1(code, v128.load(a)), second = apply1(code, v128.load(a, 16));
+  for (; i + 2 <= vectors; i += 2, to += 32, a += sa + sa) {
+    const first = apply1(code, v128.load(a)), second = apply1(code, v128.load(a + sa));
     v128.store(to, first);
     v128.store(to, second, 16);
   }
@@ -234,53 +258,92 @@ function map1(code: i32, to: usize, a: usize, vectors: i32): void {
 
 // @ts-ignore: decorator
 @inline
-function map2(code: i32, to: usize, a: usize, b: usize, vectors: i32): void {
+function map2(code: i32, to: usize, A: usize, B: usize, vectors: i32): void {
+  let a = at(A), b = at(B);
+  const sa = stride(A), sb = stride(B);
   let i = 0;
-  for (; i + 2 <= vectors; i += 2, to += 32, a += 32, b += 32) {
-    const first = apply2(code, v128.load(a), v128.load(b)), second = apply2(code, v128.load(a, 16), v128.load(b, 16));
+  for (; i + 2 <= vectors; i += 2, to += 32, a += sa + sa, b += sb + sb) {
+    const first = apply2(code, v128.load(a), v128.load(b)), second = apply2(code, v128.load(a + sa), v128.load(b + sb));
     v128.store(to, first);
     v128.store(to, second, 16);
   }
   if (i < vectors) v128.store(to, apply2(code, v128.load(a), v128.load(b)));
 }
 
-function clip(to: usize, a: usize, low: f32, high: f32, vectors: i32): void {
-  const least = f32x4.splat(low), most = f32x4.splat(high);
-  for (let i = 0; i < vectors; i++, to += 16, a += 16) v128.store(to, f32x4.pmin(f32x4.pmax(v128.load(a), least), most)); // −0 and NaN stay as they are
+function clip(to: usize, A: usize, low: f32, high: f32, vectors: i32): void {
+  let a = at(A);
+  const sa = stride(A), least = f32x4.splat(low), most = f32x4.splat(high);
+  for (let i = 0; i < vectors; i++, to += 16, a += sa) v128.store(to, f32x4.pmin(f32x4.pmax(v128.load(a), least), most)); // −0 and NaN stay as they are
 }
 
-function multiplyAdd(to: usize, a: usize, b: usize, c: usize, vectors: i32): void {
+function multiplyAdd(to: usize, A: usize, B: usize, C: usize, vectors: i32): void {
+  let a = at(A), b = at(B), c = at(C);
+  const sa = stride(A), sb = stride(B), sc = stride(C);
+  if ((sb | sc) == 0) { // an affine map of one channel
+    const factor = v128.load(b), term = v128.load(c);
+    for (let i = 0; i < vectors; i++, to += 16, a += sa) v128.store(to, f32x4.add(f32x4.mul(v128.load(a), factor), term));
+    return;
+  }
   let i = 0;
-  for (; i + 2 <= vectors; i += 2, to += 32, a += 32, b += 32, c += 32) {
+  for (; i + 2 <= vectors; i += 2, to += 32, a += sa + sa, b += sb + sb, c += sc + sc) {
     const first = f32x4.add(f32x4.mul(v128.load(a), v128.load(b)), v128.load(c));
-    const second = f32x4.add(f32x4.mul(v128.load(a, 16), v128.load(b, 16)), v128.load(c, 16));
+    const second = f32x4.add(f32x4.mul(v128.load(a + sa), v128.load(b + sb)), v128.load(c + sc));
     v128.store(to, first);
     v128.store(to, second, 16);
   }
   if (i < vectors) v128.store(to, f32x4.add(f32x4.mul(v128.load(a), v128.load(b)), v128.load(c)));
 }
 
-function quantize(to: usize, a: usize, b: usize, low: f32, high: f32, vectors: i32): void {
-  const least = f32x4.splat(low), most = f32x4.splat(high);
-  for (let i = 0; i < vectors; i++, to += 16, a += 16, b += 16) {
+function quantize(to: usize, A: usize, B: usize, low: f32, high: f32, vectors: i32): void {
+  let a = at(A), b = at(B);
+  const sa = stride(A), sb = stride(B), least = f32x4.splat(low), most = f32x4.splat(high);
+  for (let i = 0; i < vectors; i++, to += 16, a += sa, b += sb) {
     v128.store(to, f32x4.nearest(f32x4.mul(f32x4.pmin(f32x4.pmax(v128.load(a), least), most), v128.load(b))));
   }
 }
 
-function clipGradient(to: usize, dy: usize, x: usize, low: f32, high: f32, vectors: i32): void {
+/** round(clip(a · factor + term) · scale) as bytes, for one value each of factor, term and scale, and whole vectors. */
+function affineToCodes(to: usize, A: usize, b: usize, c: usize, d: usize, low: f32, high: f32, vectors: i32): void {
+  let a = at(A);
+  const sa = stride(A), factor = v128.load(b), term = v128.load(c), scale = v128.load(d);
   const least = f32x4.splat(low), most = f32x4.splat(high);
-  for (let i = 0; i < vectors; i++, to += 16, dy += 16, x += 16) {
+  let i = 0;
+  for (; i + 4 <= vectors; i += 4, to += 16, a += sa << 2) {
+    const c0 = codesOf(v128.load(a), factor, term, scale, least, most), c1 = codesOf(v128.load(a + sa), factor, term, scale, least, most);
+    const c2 = codesOf(v128.load(a + (sa << 1)), factor, term, scale, least, most), c3 = codesOf(v128.load(a + sa + (sa << 1)), factor, term, scale, least, most);
+    v128.store(to, i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_s(c0, c1), i16x8.narrow_i32x4_s(c2, c3)));
+  }
+  for (; i < vectors; i++, to += 4, a += sa) {
+    const whole = codesOf(v128.load(a), factor, term, scale, least, most);
+    v128.store32_lane(to, i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_s(whole, whole), whole), 0);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function codesOf(x: v128, factor: v128, term: v128, scale: v128, least: v128, most: v128): v128 {
+  const clipped = f32x4.pmin(f32x4.pmax(f32x4.add(f32x4.mul(x, factor), term), least), most);
+  return i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(clipped, scale)));
+}
+
+function clipGradient(to: usize, A: usize, B: usize, low: f32, high: f32, vectors: i32): void {
+  let dy = at(A), x = at(B);
+  const sdy = stride(A), sx = stride(B), least = f32x4.splat(low), most = f32x4.splat(high);
+  for (let i = 0; i < vectors; i++, to += 16, dy += sdy, x += sx) {
     const value = v128.load(x);
     v128.store(to, v128.and(v128.load(dy), v128.and(f32x4.ge(value, least), f32x4.le(value, most))));
   }
 }
 
-function select(to: usize, condition: usize, a: usize, b: usize, vectors: i32): void {
-  for (let i = 0; i < vectors; i++, to += 16, condition += 16, a += 16, b += 16) {
+function select(to: usize, A: usize, B: usize, C: usize, vectors: i32): void {
+  let condition = at(A), a = at(B), b = at(C);
+  const sc = stride(A), sa = stride(B), sb = stride(C);
+  for (let i = 0; i < vectors; i++, to += 16, condition += sc, a += sa, b += sb) {
     v128.store(to, v128.bitselect(v128.load(a), v128.load(b), f32x4.ne(v128.load(condition), f32x4.splat(0))));
   }
 }
 
+/** a, b and c are the places of the operands in scratch. */
 function runStep(code: i32, to: usize, a: usize, b: usize, c: usize, immediate0: f32, immediate1: f32, vectors: i32): void {
   switch (code) {
     case op.ADD: map2(op.ADD, to, a, b, vectors); break;

@@ -64,6 +64,8 @@ export const SCALAR = 2;
 export const CONVERTED = 3;
 export const CHANNEL = 4;
 export const STRIDED = 5;
+/** Bytes that a step writes itself. */
+export const CODES = 6;
 
 /** Elements that a fused pass keeps in one register. */
 export const BLOCK = 512;
@@ -107,3 +109,5 @@ export const IS_NOT_ZERO = 32;
 export const MULTIPLY_ADD = 33;
 /** Clip, multiply by b, round half to even. */
 export const QUANTIZE = 34;
+/** Of one channel: multiply, add, clip, multiply, round, to bytes. */
+export const AFFINE_TO_CODES = 35;

@@ -39,9 +39,10 @@ const stepCodes: ReadonlyMap<string, number> = new Map([
   ["copy", code.COPY],
   ["reciprocal", code.RECIPROCAL],
   ["rsqrt", code.RSQRT],
-  // joinSteps makes these two
+  // joinSteps makes these three
   ["multiplyAdd", code.MULTIPLY_ADD],
   ["quantize", code.QUANTIZE],
+  ["affineToCodes", code.AFFINE_TO_CODES],
 ]);
 
 const dtypeCodes: Partial<Record<Dtype, number>> = { f32: code.F32, i32: code.I32, u8: code.U8, bool: code.BOOL };
@@ -68,7 +69,9 @@ const isPlain = ({ dtype }: Buffer): boolean => dtypeCodes[dtype] !== undefined;
 const CHUNK_ELEMENTS = 16384;
 const REGISTER_BYTES = code.BLOCK * 4;
 const OPERAND_WORDS = 8;
-const HEAD_WORDS = 9;
+const HEAD_WORDS = 10;
+/** Channels of fewer elements are not worth a block of their own. */
+const LEAST_RUN = 64;
 
 /** The pattern [outer, C, inner] in which an operand with these strides repeats itself, if it is one. */
 function channelPattern(shape: Shape, strides: readonly number[]): { channels: number; inner: number } | undefined {
@@ -91,6 +94,16 @@ function describeInput(input: Buffer, shape: Shape, pointer: number): { operand:
   const pattern = channelPattern(shape, strides);
   if (pattern) return { operand: [code.CHANNEL, 0, pointer, dtype, pattern.channels, pattern.inner, 0, 0], table: [] };
   return { operand: [code.STRIDED, 0, pointer, dtype, 0, shape.length, 0, 0], table: [...shape, ...strides] };
+}
+
+/**
+ * Elements in a row for which every operand that has a value for each channel has one value; 0 where there is no such operand, or
+ * where blocks cut there would be too short or end inside a vector.
+ */
+function channelRun(operands: readonly number[][]): number {
+  const inner = operands.filter(([kind]) => kind === code.CHANNEL).map((operand) => operand[5]);
+  const [run = 0] = inner;
+  return run >= LEAST_RUN && run % 4 === 0 && inner.every((each) => each === run) ? run : 0;
 }
 
 /** The smallest f32 ≥ value, or the largest ≤ value: comparisons with it come out as with the number itself. */
@@ -129,8 +142,7 @@ function mayWriteDirectly(
 }
 
 function emit({ attributes, inputs, outputs }: UnplacedCall, places: Places): Instruction[] {
-  const pass = joinSteps(attributes as FusedElementwise, inputs);
-  const { shape, steps, results } = pass;
+  const { shape } = attributes as FusedElementwise;
   const elements = elementsOf(shape);
   const operands: number[][] = [];
   const tables: number[] = [];
@@ -145,6 +157,13 @@ function emit({ attributes, inputs, outputs }: UnplacedCall, places: Places): In
     }
     operands.push(operand);
   });
+  const run = channelRun(operands);
+  const constants = new Set(
+    operands.flatMap(([kind], index) => (kind === code.SCALAR || (kind === code.CHANNEL && run > 0) ? [index] : [])),
+  );
+  const joinable = elements % 4 === 0 ? constants : new Set<number>(); // bytes are written in whole vectors
+  const pass = joinSteps(attributes as FusedElementwise, { inputs, outputs, constants: joinable });
+  const { steps, results } = pass;
 
   const lastUse = new Map<number, number>();
   steps.forEach(({ sources }, step) => {
@@ -162,7 +181,9 @@ function emit({ attributes, inputs, outputs }: UnplacedCall, places: Places): In
     const value = inputs.length + step;
     const register = free.pop() ?? registers++;
     const output = direct.get(value);
-    if (output === undefined) operands.push([code.SLOT, register, 0, 0, 0, 0, 0, 0]);
+    if (steps[step].code === "affineToCodes")
+      operands.push([code.CODES, register, places.of(outputs[results.indexOf(value)]), code.U8, 0, 0, 0, 0]);
+    else if (output === undefined) operands.push([code.SLOT, register, 0, 0, 0, 0, 0, 0]);
     else operands.push([code.DIRECT, register, places.of(outputs[output]), code.F32, 1, 0, 0, 0]);
     for (const source of new Set(sources)) {
       const isOver = lastUse.get(source) === step && source >= inputs.length && !kept.has(source);
@@ -174,23 +195,23 @@ function emit({ attributes, inputs, outputs }: UnplacedCall, places: Places): In
   const operandsAt = HEAD_WORDS;
   const stepsAt = operandsAt + operands.length * OPERAND_WORDS;
   const stepWords = steps.flatMap(({ code: name, sources, immediates }, step) => {
-    const [a, b = a, c = a] = sources;
+    const [a, b = a, c = a, d = a] = sources;
     const opcode = stepCode(name, immediates) as number;
-    return [opcode, inputs.length + step, a, b, c, ...immediateWords(opcode, immediates)];
+    return [opcode, inputs.length + step, a, b, c, d, ...immediateWords(opcode, immediates)];
   });
   const storesAt = stepsAt + stepWords.length;
-  const storeWords = results.flatMap((register, index) => [
-    register,
-    places.of(outputs[index]),
-    dtypeCode(outputs[index].dtype),
-  ]);
+  const isWritten = (register: number): boolean => steps[register - inputs.length]?.code === "affineToCodes";
+  const stores = results.flatMap((register, index) =>
+    isWritten(register) ? [] : [[register, places.of(outputs[index]), dtypeCode(outputs[index].dtype)]],
+  );
+  const storeWords = stores.flat();
   const tablesAt = storesAt + storeWords.length;
   for (const [index, at] of tableOf) operands[index][6] = tablesAt + at;
 
-  const registersAt = roundUp(operands.length * 4, 64);
+  const registersAt = roundUp(operands.length * 8, 64);
   const head = [
-    ...[elements, CHUNK_ELEMENTS, operands.length, operandsAt, steps.length, stepsAt, results.length, storesAt],
-    registersAt,
+    ...[elements, CHUNK_ELEMENTS, operands.length, operandsAt, steps.length, stepsAt, stores.length, storesAt],
+    ...[registersAt, run],
   ];
   return [
     {

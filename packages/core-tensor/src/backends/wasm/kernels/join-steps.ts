@@ -1,5 +1,13 @@
 import type { Buffer, ElementwiseStep, FusedElementwise } from "../../../plan/program.js";
 
+/** What is known of operands when steps are joined. */
+export interface Operands {
+  readonly inputs: readonly Buffer[];
+  readonly outputs: readonly Buffer[];
+  /** Inputs that are one value for all of a block. */
+  readonly constants: ReadonlySet<number>;
+}
+
 /** Loads convert to f32 already where an operand is none. */
 const isLoad = ({ code, immediates: [dtype] }: ElementwiseStep): boolean => code === "cast" && dtype === 0;
 /** A cast to whole numbers. */
@@ -15,8 +23,9 @@ const rounds = ({ code }: ElementwiseStep): boolean => code === "roundHalfEven" 
  *     cast of a rounded value             it is whole already
  *     multiply, add                       multiplyAdd
  *     clip, multiply, round               quantize
+ *     multiplyAdd, quantize, to bytes     affineToCodes, where all but the values are constants; it writes its result itself
  */
-export function joinSteps(pass: FusedElementwise, inputs: readonly Buffer[]): FusedElementwise {
+export function joinSteps(pass: FusedElementwise, { inputs, outputs, constants }: Operands): FusedElementwise {
   const first = inputs.length;
   const uses = new Map<number, number>();
   for (const source of [...pass.steps.flatMap(({ sources }) => sources), ...pass.results])
@@ -33,7 +42,24 @@ export function joinSteps(pass: FusedElementwise, inputs: readonly Buffer[]): Fu
     return left ? [left, b] : right && [right, a];
   };
 
-  const join = (step: ElementwiseStep): ElementwiseStep => {
+  /** Values that nobody reads but a result in bytes. */
+  const stored = new Set(
+    pass.results.flatMap((value, index) => {
+      const step = stepOf(value);
+      const isBytes = outputs[index].dtype === "u8" && step !== undefined && truncates(step);
+      return isBytes && uses.get(value) === 1 && uses.get(step.sources[0]) === 1 ? step.sources : [];
+    }),
+  );
+  const affine = (value: number): readonly number[] | undefined => {
+    const sum = inner(value, "add");
+    const found = sum && pick(sum.sources, "multiply");
+    if (!found || !constants.has(found[1])) return undefined;
+    const [a, b] = found[0].sources;
+    if (constants.has(b)) return [a, b, found[1]];
+    return constants.has(a) ? [b, a, found[1]] : undefined;
+  };
+
+  const join = (step: ElementwiseStep, index: number): ElementwiseStep => {
     if (step.code === "add") {
       const found = pick(step.sources, "multiply");
       if (found) return { code: "multiplyAdd", sources: [...found[0].sources, found[1]], immediates: [] };
@@ -41,7 +67,13 @@ export function joinSteps(pass: FusedElementwise, inputs: readonly Buffer[]): Fu
     if (rounds(step)) {
       const scaled = inner(step.sources[0], "multiply");
       const found = scaled && pick(scaled.sources, "clip");
-      if (found) return { code: "quantize", sources: [found[0].sources[0], found[1]], immediates: found[0].immediates };
+      if (found) {
+        const [{ sources, immediates }, scale] = found;
+        const map = stored.has(first + index) && constants.has(scale) ? affine(sources[0]) : undefined;
+        return map
+          ? { code: "affineToCodes", sources: [...map, scale], immediates }
+          : { code: "quantize", sources: [sources[0], scale], immediates };
+      }
     }
     return step;
   };

@@ -1,15 +1,8 @@
-import { extremesOf, type ValueRange, widened } from "./value-range.js";
+import { anchored, extremesOf, type GridQuestion, type ValueRange } from "./value-range.js";
 
 const STEPS = 80;
 /** Of so many values the error is reckoned: evenly taken where there are more. */
 const SAMPLE = 20_000;
-
-export interface GridQuestion {
-  /** Levels of the grid, both ends included. */
-  readonly levels: number;
-  /** "zero": it begins at 0; "symmetric": it reaches as far below 0 as above; "free": anywhere. */
-  readonly anchor: "zero" | "symmetric" | "free";
-}
 
 /** Σ (q(x) − x)² on a uniform grid of so many levels. */
 function squaredError(values: ArrayLike<number>, { min, max }: ValueRange, levels: number): number {
@@ -32,14 +25,7 @@ export function meanSquaredErrorRange(all: ArrayLike<number>, { levels, anchor }
   const stride = Math.ceil(all.length / SAMPLE);
   const values =
     stride <= 1 ? all : Float64Array.from({ length: Math.floor(all.length / stride) }, (_, i) => all[i * stride]);
-  const { min, max } = extremesOf(all);
-  const magnitude = Math.max(Math.abs(min), Math.abs(max));
-  const whole =
-    anchor === "zero"
-      ? widened({ min: 0, max: Math.max(0, max) })
-      : anchor === "symmetric"
-        ? widened({ min: -magnitude, max: magnitude })
-        : widened({ min, max });
+  const whole = anchored(extremesOf(all), anchor);
   let [best, least] = [whole, Number.POSITIVE_INFINITY];
   for (let step = STEPS; step > 0; step--) {
     const range = { min: (whole.min * step) / STEPS, max: (whole.max * step) / STEPS };

@@ -96,6 +96,8 @@ class Planner {
   private readonly constants: { buffer: PlannedBuffer; data: HostArray }[] = [];
   private readonly variables = new Map<Variable, PlannedBuffer>();
   private readonly computedOnce: PlannedBuffer[] = [];
+  /** What runs once runs before all else, one call after the other: one workspace for them, beside the inputs that wait already. */
+  private readonly workspaceOfOnce = { place: { offset: 0 }, bytes: 0, first: -1, last: -1 };
 
   constructor(
     private readonly backend: Backend,
@@ -114,7 +116,7 @@ class Planner {
       to: this.variableBuffer(variable),
       layer: value.layer,
     }));
-    const scratchBytes = placeBuffers([...new Set(this.lifetimes.values()), ...this.workspaces]);
+    const scratchBytes = placeBuffers([...new Set(this.lifetimes.values()), ...this.workspaces, this.workspaceOfOnce]);
     const { constants, variables, computedOnce } = this;
     return { inputs, outputs, constants, variables, computedOnce, assignments, calls, scratchBytes };
   }
@@ -171,8 +173,10 @@ class Planner {
     const outputs = task.results.map((node) => this.placeResult(task, node, index, lastUse));
     const call = { op: task.op, attributes: task.attributes, inputs, outputs };
     const bytes = this.backend.workspaceBytes(call);
-    const workspace = new PlannedBuffer([bytes], "u8", bytes, "scratch", { offset: 0 });
-    if (bytes > 0) this.workspaces.push({ place: workspace.place, bytes, first: index, last: index });
+    const place = task.once ? this.workspaceOfOnce.place : { offset: 0 };
+    const workspace = new PlannedBuffer([bytes], "u8", bytes, "scratch", place);
+    if (task.once) this.workspaceOfOnce.bytes = Math.max(bytes, this.workspaceOfOnce.bytes);
+    else if (bytes > 0) this.workspaces.push({ place: workspace.place, bytes, first: index, last: index });
     return { ...call, workspace, layer: task.layer, once: task.once };
   }
 

@@ -5,6 +5,8 @@ import {
   assign,
   clip,
   concat,
+  constantOf,
+  conv2d,
   copy,
   createEngine,
   type Engine,
@@ -122,5 +124,41 @@ describe("planned programs", () => {
       expect(engine.memory()).toEqual(before);
       expect(step.explain().compilations).toBe(1);
     }
+  });
+});
+
+describe("what is computed once, before all else", () => {
+  it.each(engines)("leaves the inputs alone that wait for the first run: %s", async (_, engine) => {
+    const [ones, weight] = [
+      { dtype: "f32", shape: [1, 8, 6, 6], data: new Float32Array(288).fill(1) },
+      { dtype: "f32", shape: [1, 8, 3, 3], data: new Float32Array(72).fill(1) },
+    ] as const;
+    const x: HostTensor = {
+      dtype: "f32",
+      shape: [2, 8, 6, 6],
+      data: Float32Array.from({ length: 576 }, (_, i) => i % 7),
+    };
+    const run = engine.compile(({ x }) => {
+      const sums = conv2d(multiply(x, 2), constantOf(weight), { padding: 1 });
+      return { y: add(sums, conv2d(constantOf(ones), constantOf(weight), { padding: 1 })) };
+    });
+    const first = [...(await run({ x })).y.data];
+    const inside = (channel: number, row: number, column: number) =>
+      row < 0 || row > 5 || column < 0 || column > 5 ? undefined : x.data[(channel * 6 + row) * 6 + column];
+    const wanted = Array.from({ length: 72 }, (_, at) => {
+      const [image, row, column] = [Math.floor(at / 36), Math.floor(at / 6) % 6, at % 6];
+      let sum = 0;
+      for (let tap = 0; tap < 72; tap++) {
+        const value = inside(
+          8 * image + Math.floor(tap / 9),
+          row + Math.floor((tap % 9) / 3) - 1,
+          column + (tap % 3) - 1,
+        );
+        if (value !== undefined) sum += 2 * value + 1;
+      }
+      return sum;
+    });
+    expect(first).toEqual(wanted);
+    expect([...(await run({ x })).y.data]).toEqual(wanted);
   });
 });

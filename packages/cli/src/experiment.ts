@@ -15,6 +15,12 @@ export const above0 = (most: number) => {
 export const from0 = (want: string) => z.number(want).min(0, want);
 const name = (want: string) => z.string(want);
 
+/** What a scheme lets its user decide, under its own names; the scheme checks them. */
+export const quantizerOptions = z
+  .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
+  .default({})
+  .describe('what the scheme lets its user decide: { "observer": "percentile:99.9" } of uniform');
+
 /**
  * All that decides what a training run computes: `lowbit train` makes one of its options, `lowbit train FILE.json` reads one.
  * Names are checked when they are resolved; how many threads or which folder is no part of it.
@@ -31,6 +37,7 @@ export const experimentSchema = z
       .default("fp32")
       .describe("bits of weights and activations, such as w2a2; fp32 quantizes nothing"),
     quantizer: z.string().default("wrpn").describe("a scheme: lowbit list schemes"),
+    quantizerOptions,
     width: above0(64).default(1).describe("multiplies the channels of every layer"),
     epochs: whole(1, 100_000).default(10).describe("times that each image is seen"),
     batch: whole(1, 65_536).default(64).describe("images in one step"),

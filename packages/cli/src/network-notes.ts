@@ -64,6 +64,7 @@ const slots = {
 const quantizationSchema = z.strictObject({
   scheme: z.string(),
   schemeVersion: z.int(),
+  schemeOptions: z.record(z.string(), z.unknown()).optional(),
   precision: z.string(),
   scaleLearningRate: z.number().positive().optional(),
   layers: z.array(z.strictObject({ layer: z.string(), ...slots })).max(100_000),

@@ -51,14 +51,22 @@ export function resolveExperiment(
 export function resolveTraining(
   experiment: Pick<
     Experiment,
-    "precision" | "quantizer" | "optimiser" | "schedule" | "learningRate" | "momentum" | "weightDecay"
+    | "precision"
+    | "quantizer"
+    | "quantizerOptions"
+    | "optimiser"
+    | "schedule"
+    | "learningRate"
+    | "momentum"
+    | "weightDecay"
   >,
   source: ExperimentSource,
   registry: Registry,
 ): ResolvedExperiment {
   const { learningRate, momentum, weightDecay } = experiment;
   const precision = resolveField(source, "precision", () => parsePrecision(experiment.precision));
-  const scheme = resolveField(source, "quantizer", () => registry.scheme(experiment.quantizer));
+  const named = resolveField(source, "quantizer", () => registry.scheme(experiment.quantizer));
+  const scheme = resolveField(source, "quantizerOptions", () => named.withOptions(experiment.quantizerOptions));
   checkBits(scheme, precision);
   const optimiser = resolveField(source, "optimiser", () =>
     experiment.optimiser === "sgd" ? sgd({ momentum, weightDecay }) : adamW({ weightDecay }),

@@ -27,7 +27,8 @@ export interface TrainOptions {
 export async function runTraining(file: string | undefined, options: TrainOptions): Promise<Trained> {
   const { out = "", resume, allowBuildChange, backend, threads, build, plugin, progress, trainingMemory } = options;
   const storage = openStorage();
-  const source: ExperimentSource = file === undefined ? { kind: "options" } : { kind: "file", file };
+  const source: ExperimentSource =
+    file === undefined ? { kind: "options", calls: { quantizerOptions: "quantizerOption" } } : { kind: "file", file };
   const task = readTask(await readTrainingFields(storage, source, options), source, { trainingMemory });
   const registry = await loadRegistry(storage, plugin);
   return saveOnInterrupt(out, async (signal) => {
@@ -68,10 +69,28 @@ function withOverrides({ override = [], ...options }: { override?: readonly stri
   return { ...options, overrides };
 }
 
+/** --quantizer-option observer=entropy, as an experiment file would write it. */
+function withQuantizerOptions({ quantizerOption = [], ...options }: { quantizerOption?: readonly string[] }): object {
+  if (quantizerOption.length === 0) return options;
+  const pairs = quantizerOption.map((text) => {
+    const [, name, value] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+    if (name === undefined) {
+      throw new ArgumentError(`--quantizer-option can't be ${JSON.stringify(text)}`, {
+        where: "--quantizer-option",
+        want: "NAME=VALUE, such as observer=percentile:99.9",
+        got: text,
+      });
+    }
+    const isNumber = Number.isFinite(Number(value));
+    return [name, isNumber ? Number(value) : value === "true" || value === "false" ? value === "true" : value] as const;
+  });
+  return { ...options, quantizerOptions: Object.fromEntries(pairs) };
+}
+
 /** The fields of an experiment of either kind, as options or a file give them. */
 async function readTrainingFields(storage: Storage, source: ExperimentSource, options: object): Promise<unknown> {
   const known = [experimentSchema, textExperimentSchema].flatMap(({ shape }) => Object.keys(shape));
-  return readFields(storage, source, withOverrides(options), known, (given) => {
+  return readFields(storage, source, withQuantizerOptions(withOverrides(options)), known, (given) => {
     for (const name of ["model", "data"]) {
       if (name in given) continue;
       throw new ArgumentError(`train needs --${name}`, {

@@ -1,6 +1,14 @@
 import { languageModelNames } from "@lowbit/rnn";
 import { z } from "zod";
-import { above0, type ExperimentSource, experimentSchema, from0, parseBySchema, whole } from "./experiment.js";
+import {
+  above0,
+  type ExperimentSource,
+  experimentSchema,
+  from0,
+  parseBySchema,
+  quantizerOptions,
+  whole,
+} from "./experiment.js";
 
 const below1 = (what: string) => from0(`${what}, a number from 0, below 1`).lt(1, "a number from 0, below 1");
 
@@ -22,6 +30,7 @@ export const textExperimentSchema = z
       .default("fp32")
       .describe("bits of matrices, and of inputs, states and gates, such as w4a4; fp32 quantizes nothing"),
     quantizer: z.string().default("wrpn").describe("a scheme: lowbit list schemes"),
+    quantizerOptions,
     weightScale: z
       .enum(["learned", "constant"])
       .default("learned")

@@ -1,4 +1,13 @@
-import { ConfigurationError, input, matmul, parameter, type Shape, type Variable } from "@lowbit/core-tensor";
+import {
+  ConfigurationError,
+  elementsOf,
+  input,
+  matmul,
+  parameter,
+  type Shape,
+  stateVariable,
+  type Variable,
+} from "@lowbit/core-tensor";
 import type { Model } from "@lowbit/nn";
 import { findLayers, type WeightedLayer } from "./find-layers.js";
 import type { BoundQuantizer, BoundWeight } from "./grid.js";
@@ -14,7 +23,7 @@ export interface BoundLayer {
 
 export interface BoundLayers {
   readonly layers: ReadonlyMap<string, BoundLayer>;
-  /** What they learn: "stage1.block0.conv1.input.step". */
+  /** What they learn or hold: "stage1.block0.conv1.input.step". */
   readonly variables: readonly Variable[];
 }
 
@@ -35,12 +44,14 @@ export function bindLayers(
   const known = new Map(findLayers(output).map((layer) => [layer.name, layer]));
   const variables: Variable[] = [];
   const learn = (slot: string, { quantizer, options }: Omit<BoundQuantizer, "learned">, shape: Shape) => {
-    const entries = Object.entries(quantizer.learned?.(options) ?? {}).map(([part, { decays = false }]) => {
+    const entries = Object.entries(quantizer.learned?.(options) ?? {}).map(([part, { decays = false, isFixed }]) => {
       const own = learnedShape(quantizer.granularity(options), shape);
       const name = `${slot}.${part}`;
-      const ones = () => new Float32Array(own.reduce((product, size) => product * size, 1)).fill(1);
+      const data = initial.get(name) ?? (() => new Float32Array(elementsOf(own)).fill(1));
       const group = { decays, learningRateFactor: scaleLearningRate };
-      const variable = parameter(name, own, initial.get(name) ?? ones, group);
+      const variable = isFixed
+        ? stateVariable(name, { dtype: "f32", shape: own, data })
+        : parameter(name, own, data, group);
       variables.push(variable);
       return [part, variable.tensor] as const;
     });

@@ -29,12 +29,17 @@ export interface CodeRange {
 /** What a quantizer goes by beside its scale, by name: a threshold, a clipping level that is trained. */
 export type Held = Readonly<Record<string, Tensor>>;
 
-/** A number of the layer, or one for each channel, that is trained with its weights, in an optimiser group of its own. */
+/** A number of the layer, or one for each channel or group, that is trained with its weights, in an optimiser group of its own. */
 export interface Learned<Options> {
-  /** What it starts from, for the first values that the layer meets; of one channel, where there is one for each. */
-  initial(values: Float32Array, options: Options): number;
+  /**
+   * What it starts from, for the first values that the layer meets; of one channel or group, where there is one for each.
+   * `batches` are the same values in pieces, a few images in each, for what averages over batches; one piece for a weight.
+   */
+  initial(values: Float32Array, options: Options, batches?: readonly Float32Array[]): number;
   /** Whether it decays with the weights; not where absent. */
   readonly decays?: boolean;
+  /** Whether it stays what it was observed to be: stored with the model, and not trained. Trained where absent. */
+  readonly isFixed?: boolean;
 }
 
 /** Part of a level that is not scale · code: whole numbers of their own, made of the codes, and their own scale. */
@@ -82,7 +87,7 @@ export interface Quantizer<Options = unknown> {
   codes(options: Options): CodeRange;
   scale(options: Options): Scale<Options>;
   granularity(options: Options): Granularity;
-  /** The numbers that are trained, by name: one, or one for each channel where that is the granularity. */
+  /** The numbers that are trained or observed, by name: one, or one for each channel or group where that is the granularity. */
   learned?(options: Options): Readonly<Record<string, Learned<Options>>>;
   /** What is worked out of the values beside the scale, and before it: each [] or a shape that stretches over them. */
   statistics?(values: Tensor, options: Options): Held;
@@ -165,18 +170,23 @@ export function defineQuantizer<Options>(declaration: Quantizer<Options>): Quant
  * @throws {ConfigurationError} naming the quantizer, the option and what is wrong with it
  */
 export function parseOptions<Options>(quantizer: Quantizer<Options>, options: unknown): Options {
-  const result = quantizer.options["~standard"].validate(options);
+  return readOptions(`quantizer "${quantizer.name}"`, quantizer.options, options);
+}
+
+/** The same for whatever has options: `what` says whose they are. */
+export function readOptions<Options>(what: string, schema: OptionsSchema<Options>, options: unknown): Options {
+  const result = schema["~standard"].validate(options);
   if (result instanceof Promise) {
     result.catch(() => undefined); // its verdict comes too late to matter
-    throw new ConfigurationError(`quantizer "${quantizer.name}" checks its options asynchronously`, {
-      where: `quantizer "${quantizer.name}"`,
+    throw new ConfigurationError(`${what} checks its options asynchronously`, {
+      where: what,
       want: "a schema that answers at once",
     });
   }
   if (!result.issues) return result.value;
   const [{ message, path = [] }] = result.issues;
   const at = path.map((part) => String(typeof part === "object" ? part.key : part)).join(".");
-  throw new ConfigurationError(`quantizer "${quantizer.name}" can't take the options ${JSON.stringify(options)}`, {
+  throw new ConfigurationError(`${what} can't take the options ${JSON.stringify(options)}`, {
     where: at === "" ? "options" : `options.${at}`,
     want: message,
     got: options,

@@ -1,5 +1,11 @@
 import { ConfigurationError } from "@lowbit/core-tensor";
-import { checkNameAndVersion, parseOptions, type Quantizer } from "./define-quantizer.js";
+import {
+  checkNameAndVersion,
+  type OptionsSchema,
+  parseOptions,
+  type Quantizer,
+  readOptions,
+} from "./define-quantizer.js";
 import type { Slot } from "./precision.js";
 
 export interface SchemeRequest {
@@ -15,19 +21,37 @@ export interface SchemeChoice {
   readonly options: unknown;
 }
 
-export interface SchemeDeclaration {
+export interface SchemeDeclaration<Options = unknown> {
   readonly name: string;
   readonly version: number;
   /** The paper, in one line. */
   readonly source?: string;
+  /** What its user may decide beside the bits, all of it with defaults: an observer, a granularity. Nothing where absent. */
+  readonly options?: OptionsSchema<Options>;
   /** The bits that a slot can have; an empty list where the scheme has nothing for it. */
-  bits(slot: Slot, edge: Pick<SchemeRequest, "signed">): readonly number[];
+  bits(slot: Slot, edge: Pick<SchemeRequest, "signed">, options: Options): readonly number[];
   /** The quantizer of a slot and its options; asked only for bits that it has. Undefined leaves the slot in fp32. */
-  choose(slot: Slot, request: SchemeRequest): SchemeChoice | undefined;
+  choose(slot: Slot, request: SchemeRequest, options: Options): SchemeChoice | undefined;
 }
 
 /** Which quantizer, with which options, each slot of a layer goes through. */
-export type Scheme = SchemeDeclaration;
+export interface Scheme {
+  readonly name: string;
+  readonly version: number;
+  readonly source?: string;
+  /** What its user decided, defaults filled in; undefined where there is nothing to decide. */
+  readonly decided: unknown;
+  /** The bits that a slot can have; an empty list where the scheme has nothing for it. */
+  bits(slot: Slot, edge: Pick<SchemeRequest, "signed">): readonly number[];
+  /** @throws {ConfigurationError} for bits that it has not, or options that its quantizer refuses */
+  choose(slot: Slot, request: SchemeRequest): SchemeChoice | undefined;
+  /**
+   * The same scheme with other options.
+   *
+   * @throws {ConfigurationError} for an option that it has not or a value that makes no sense; names it
+   */
+  withOptions(options: unknown): Scheme;
+}
 
 /** 2, 3, … 8 for (2, 8): a list of bit widths. */
 export function bitsFrom(first: number, last: number): number[] {
@@ -48,7 +72,7 @@ export function bitsFrom(first: number, last: number): number[] {
  *   choose: () => ({ quantizer: halves, options: {} }),
  * });
  */
-export function defineScheme(declaration: SchemeDeclaration): Scheme {
+export function defineScheme<Options = unknown>(declaration: SchemeDeclaration<Options>): Scheme {
   checkNameAndVersion("scheme", declaration);
   if (typeof declaration.bits !== "function" || typeof declaration.choose !== "function") {
     throw new ConfigurationError(`scheme "${declaration.name}" does not declare bits and choose`, {
@@ -56,16 +80,37 @@ export function defineScheme(declaration: SchemeDeclaration): Scheme {
       want: "two functions",
     });
   }
-  const choose = (slot: Slot, { bits, signed }: SchemeRequest): SchemeChoice | undefined => {
-    if (bits === 32) return undefined;
-    checkBits(declaration, slot, { bits, signed });
-    const choice = declaration.choose(slot, { bits, signed });
-    return choice && { quantizer: choice.quantizer, options: parseOptions(choice.quantizer, choice.options) };
-  };
-  return Object.freeze({ ...declaration, choose });
+  return schemeWith(declaration, {});
 }
 
-function checkBits(scheme: SchemeDeclaration, slot: Slot, { bits, signed }: SchemeRequest): void {
+function schemeWith<Options>(declaration: SchemeDeclaration<Options>, written: unknown): Scheme {
+  const { name, version, source } = declaration;
+  const decided = readSchemeOptions(declaration, written);
+  const bits: Scheme["bits"] = (slot, edge) => declaration.bits(slot, edge, decided);
+  return Object.freeze<Scheme>({
+    ...{ name, version, source, decided, bits },
+    choose: (slot, request) => {
+      if (request.bits === 32) return undefined;
+      checkBits({ name, bits }, slot, request);
+      const choice = declaration.choose(slot, request, decided);
+      return choice && { quantizer: choice.quantizer, options: parseOptions(choice.quantizer, choice.options) };
+    },
+    withOptions: (options) => schemeWith(declaration, options),
+  });
+}
+
+function readSchemeOptions<Options>({ name, options }: SchemeDeclaration<Options>, written: unknown): Options {
+  if (options) return readOptions(`scheme "${name}"`, options, written);
+  const given = Object.keys((written as object | null) ?? {});
+  if (given.length === 0) return undefined as Options;
+  throw new ConfigurationError(`scheme "${name}" has no option "${given[0]}"`, {
+    where: `options.${given[0]}`,
+    want: "none: this scheme has nothing to decide beside the bits",
+    got: written,
+  });
+}
+
+function checkBits(scheme: Pick<Scheme, "name" | "bits">, slot: Slot, { bits, signed }: SchemeRequest): void {
   const offered = scheme.bits(slot, { signed });
   if (offered.includes(bits)) return;
   const edge =

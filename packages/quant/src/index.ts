@@ -40,6 +40,7 @@ export type {
   QuantizationOptions,
 } from "./quantization.js";
 export { planQuantization } from "./quantization.js";
+export { affine } from "./quantizers/affine-scheme.js";
 export { binaryActivation } from "./quantizers/binary-activation.js";
 export { binaryWeight } from "./quantizers/binary-weight.js";
 export { builtIns } from "./quantizers/built-ins.js";
@@ -58,6 +59,7 @@ export { ternaryWeight } from "./quantizers/ternary-weight.js";
 export { ttq } from "./quantizers/ttq.js";
 export { ttqScheme } from "./quantizers/ttq-scheme.js";
 export { twn } from "./quantizers/twn-scheme.js";
+export { uniformAffine } from "./quantizers/uniform-affine.js";
 export { uniform } from "./quantizers/uniform-scheme.js";
 export { uniformSymmetric } from "./quantizers/uniform-symmetric.js";
 export { uniformUnsigned } from "./quantizers/uniform-unsigned.js";

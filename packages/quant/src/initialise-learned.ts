@@ -59,11 +59,20 @@ export async function observeInputs(
   }
 }
 
-/** Values of two branches that a concat joins, in a row. */
+/** Values [N, …] of two branches that a concat joins: those of one image side by side, [N, F]. */
 function joined(a: HostTensor, b: HostTensor): HostTensor {
-  const data = Float32Array.from([...(a.data as Float32Array), ...(b.data as Float32Array)]);
-  return { dtype: "f32", shape: [data.length], data };
+  const [N] = a.shape;
+  const [ofA, ofB] = [a.data.length / N, b.data.length / N];
+  const data = new Float32Array(N * (ofA + ofB));
+  for (let image = 0; image < N; image++) {
+    data.set((a.data as Float32Array).subarray(image * ofA, (image + 1) * ofA), image * (ofA + ofB));
+    data.set((b.data as Float32Array).subarray(image * ofB, (image + 1) * ofB), image * (ofA + ofB) + ofA);
+  }
+  return { dtype: "f32", shape: [N, ofA + ofB], data };
 }
+
+/** Images whose values make a batch for what averages over batches. */
+const OBSERVED_BATCH = 8;
 
 const learns = ({ quantizer, options }: BoundQuantizer): boolean =>
   Object.keys(quantizer.learned?.(options) ?? {}).length > 0;
@@ -82,8 +91,8 @@ export async function initialiseLearned(
   { read, calibration }: FirstValues,
 ): Promise<Map<string, Float32Array>> {
   const initial = new Map<string, Float32Array>();
-  const note = (slot: string, { quantizer, options }: BoundQuantizer, values: HostTensor) => {
-    for (const [name, { data }] of Object.entries(firstLearned(quantizer, options, values))) {
+  const note = (slot: string, { quantizer, options }: BoundQuantizer, values: HostTensor, images?: number) => {
+    for (const [name, { data }] of Object.entries(firstLearned(quantizer, options, values, images))) {
       initial.set(`${slot}.${name}`, data as Float32Array);
     }
   };
@@ -101,6 +110,8 @@ export async function initialiseLearned(
     });
   }
   const observed = await observeInputs(model, inputs, { read, calibration });
-  for (const [name, values] of observed) note(`${name}.input`, inputs.get(name) as BoundQuantizer, values);
+  for (const [name, values] of observed) {
+    note(`${name}.input`, inputs.get(name) as BoundQuantizer, values, OBSERVED_BATCH);
+  }
   return initial;
 }

@@ -1,6 +1,7 @@
 import {
   accumulatorBound,
   add,
+  broadcastTo,
   buildNode,
   type Conv2dCodesOptions,
   cast,
@@ -35,7 +36,7 @@ const EXACT_IN_F32 = 2 ** 24;
 
 /**
  * y = (Σ code_w · code_x) · (g · scale_w · scale_x): whole numbers, exact, then one multiplication. Where levels are sums of
- * terms, so for each pair of them, added in order.
+ * terms, so for each pair of them, added in order: all of the input's first term, then all of its second.
  */
 export function integerLayer(
   node: Tensor,
@@ -52,15 +53,16 @@ export function integerLayer(
     return withoutRoundTrip(quantizer.toCodes(levels, options, scale, held));
   });
   const coded = weightCodes(layer.weight, weight);
-  const inputTerms = termsOf(layer.input, codes, inputGrid);
-  const products = termsOf(layer.weight, coded.codes, coded.grid).flatMap((w) =>
-    inputTerms.map((x) => {
-      const sums = sumCodes(node, x, w);
-      const factor = joinScales(layer.weight.gain, w.scale, x.scale);
-      return multiply(sums, typeof factor === "number" ? factor : alongChannels(factor, node));
-    }),
+  const weightTerms = termsOf(layer.weight, coded.codes, coded.grid);
+  const sums = termsOf(layer.input, codes, inputGrid).map((x) =>
+    weightTerms
+      .map((w) => {
+        const factor = joinScales(layer.weight.gain, w.scale, x.scale);
+        return multiply(sumCodes(node, x, w), typeof factor === "number" ? factor : alongChannels(factor, node));
+      })
+      .reduce((sum, product) => add(sum, product)),
   );
-  return products.reduce((sum, product) => add(sum, product));
+  return sums.reduce((sum, each) => add(sum, each)); // an offset of the input is one of them: conversion leaves one constant of it
 }
 
 /**
@@ -110,7 +112,9 @@ function sumCodes(node: Tensor, x: BoundTerm, w: BoundTerm): Tensor {
     return reshape(y, { shape: [-1, M] });
   }
   const { stride, padding, dilation, groups } = node.attributes;
-  return convolveCodes(node.layer, codes, w.codes, { ...formats, stride, padding, dilation, groups });
+  const [M, ...filter] = [node.inputs[1].shape[0], ...w.codes.shape.slice(1)];
+  const filters = groups === 1 ? w.codes : broadcastTo(w.codes, { shape: [M, ...filter] }); // one for all would be of one group
+  return convolveCodes(node.layer, codes, filters, { ...formats, stride, padding, dilation, groups });
 }
 
 /** Some of the channels (axis 1) of an input; the graph that is made for one image serves any number of them. */

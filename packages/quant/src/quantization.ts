@@ -48,6 +48,8 @@ export interface LayerQuantization {
 export interface Quantization {
   readonly scheme: string;
   readonly schemeVersion: number;
+  /** What was decided beside the bits, where the scheme has something to decide. */
+  readonly schemeOptions?: unknown;
   readonly precision: string;
   /** What the learning rate is multiplied by for all that quantizers learn; 1 where absent. */
   readonly scaleLearningRate?: number;
@@ -148,6 +150,7 @@ export async function planQuantization(model: Model, options: QuantizationOption
   return {
     scheme: scheme.name,
     schemeVersion: scheme.version,
+    ...(Object.keys(scheme.decided ?? {}).length > 0 && { schemeOptions: scheme.decided }),
     precision: options.precision,
     ...(scaleLearningRate !== undefined && { scaleLearningRate }),
     layers,

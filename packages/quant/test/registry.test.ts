@@ -50,6 +50,7 @@ describe("createRegistry", () => {
     const { schemes, quantizers } = createRegistry(builtIns, mine).list();
     expect(schemes.map(({ name }) => name)).toEqual([
       "uniform",
+      "affine",
       "twn",
       "bwn",
       "xnor",
@@ -71,6 +72,7 @@ describe("createRegistry", () => {
     expect(quantizers.map(({ name, slots, bits }) => [name, slots, bits])).toEqual([
       ["uniform-symmetric", ["weight", "input"], [2, 3, 4, 5, 6, 7, 8]],
       ["uniform-unsigned", ["input"], [1, 2, 3, 4, 5, 6, 7, 8]],
+      ["uniform-affine", ["weight", "input"], [1, 2, 3, 4, 5, 6, 7, 8]],
       ["ternary-weight", ["weight"], [2]],
       ["binary-weight", ["weight"], [1]],
       ["binary-activation", ["input"], [1]],

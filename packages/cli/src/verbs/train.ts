@@ -14,6 +14,12 @@ export function addTrainVerb(program: Command): void {
     .option("--precision <wKaL>", "bits of weights and activations, such as w2a2; fp32 where absent")
     .option("--quantizer <scheme>", "how values are quantized: lowbit list schemes; wrpn where absent")
     .option(
+      "--quantizer-option <name=value>",
+      "what the scheme lets you decide, several times: observer=percentile:99.9, granularity=per-group:16 of uniform",
+      collectValues,
+      [],
+    )
+    .option(
       "--override <layers=wKaL>",
       "other bits, fp32 or :scheme for the layers of a name or a pattern: stage2.*=w4a8, conv1=w8a8:uniform; the first match counts",
       collectValues,

@@ -1,5 +1,6 @@
 import { ConfigurationError } from "@lowbit/core-tensor";
 import { didYouMean } from "@lowbit/nn";
+import { z } from "zod";
 import { entropyRange } from "./entropy-range.js";
 import { EvenSample } from "./even-sample.js";
 import { meanSquaredErrorRange } from "./mean-squared-error-range.js";
@@ -95,6 +96,15 @@ function parseObserver(text: string): ParsedObserver | { readonly want: string }
   return parameter.holds(value) ? { create, parameter: value } : { want: `${name}:NUMBER with ${parameter.want}` };
 }
 
+/** The name of an observer as an option: "min-max", "percentile:99.9". */
+export const observerOption = z
+  .string()
+  .max(100)
+  .superRefine((text, context) => {
+    const parsed = parseObserver(text);
+    if ("want" in parsed) context.addIssue({ code: "custom", message: `an observer: ${parsed.want}` });
+  });
+
 /**
  * Makes an observer.
  *
@@ -129,4 +139,11 @@ export function createObserver(name: string, question: GridQuestion): Observer {
     });
   }
   return parsed.create(question, parsed.parameter);
+}
+
+/** Where a grid should begin and end for these values, as an observer sees them pass. */
+export function observedRange(name: string, question: GridQuestion, batches: readonly ArrayLike<number>[]): ValueRange {
+  const observer = createObserver(name, question);
+  for (const batch of batches) observer.observe(batch);
+  return observer.range();
 }

@@ -1,4 +1,5 @@
 import type { QuantizerPlugin } from "../registry.js";
+import { affine } from "./affine-scheme.js";
 import { binaryActivation } from "./binary-activation.js";
 import { binaryWeight } from "./binary-weight.js";
 import { bwn } from "./bwn-scheme.js";
@@ -16,6 +17,7 @@ import { ternaryWeight } from "./ternary-weight.js";
 import { ttq } from "./ttq.js";
 import { ttqScheme } from "./ttq-scheme.js";
 import { twn } from "./twn-scheme.js";
+import { uniformAffine } from "./uniform-affine.js";
 import { uniform } from "./uniform-scheme.js";
 import { uniformSymmetric } from "./uniform-symmetric.js";
 import { uniformUnsigned } from "./uniform-unsigned.js";
@@ -27,6 +29,7 @@ export const builtIns: QuantizerPlugin = {
   quantizers: [
     uniformSymmetric,
     uniformUnsigned,
+    uniformAffine,
     ternaryWeight,
     binaryWeight,
     binaryActivation,
@@ -38,5 +41,5 @@ export const builtIns: QuantizerPlugin = {
     powerOfTwoWeight,
     groupWeight,
   ],
-  schemes: [uniform, twn, bwn, xnor, dorefa, ttqScheme, pactScheme, lsqScheme, lsqPlusScheme],
+  schemes: [uniform, affine, twn, bwn, xnor, dorefa, ttqScheme, pactScheme, lsqScheme, lsqPlusScheme],
 };

@@ -1,9 +1,7 @@
 import {
   add,
   clip,
-  constantOf,
   divide,
-  elementsOf,
   maximum,
   multiply,
   roundHalfEven,
@@ -14,6 +12,7 @@ import {
 import { z } from "zod";
 import { defineQuantizer, type Held } from "../define-quantizer.js";
 import { meanSquaredErrorRange } from "../observers/mean-squared-error-range.js";
+import { onesLike } from "./ones-like.js";
 import { scaledGradient } from "./scaled-gradient.js";
 import { SMALLEST_STEP } from "./smallest-step.js";
 
@@ -24,12 +23,6 @@ const firstGrid = (values: Float32Array, bits: number) => {
   const { min, max } = meanSquaredErrorRange(values, { levels: 2 ** bits, anchor: "free" });
   return { step: Math.max(SMALLEST_STEP, (max - min) / largestCode(bits)), offset: min };
 };
-
-/** Ones in the shape of one image's codes. */
-function onesLike({ shape }: Tensor): Tensor {
-  const one = [1, ...shape.slice(1)];
-  return constantOf({ dtype: "f32", shape: one, data: new Float32Array(elementsOf(one)).fill(1) });
-}
 
 /**
  * LSQ+ for activations: q(x) = s · round(clip((x − β) / s, 0, n)) + β, n = 2^k − 1, with a step s and an offset β that are

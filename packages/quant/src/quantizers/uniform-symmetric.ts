@@ -12,6 +12,8 @@ import {
 } from "@lowbit/core-tensor";
 import { z } from "zod";
 import { clippedGradient, defineQuantizer } from "../define-quantizer.js";
+import { observerOption } from "../observers/create-observer.js";
+import { observedStep } from "./observed-step.js";
 import { SMALLEST_SCALE } from "./smallest-scale.js";
 
 const options = z
@@ -22,6 +24,12 @@ const options = z
     granularity: z.enum(["per-tensor", "per-channel"]).default("per-tensor"),
     /** The axis of the channels. */
     axis: z.int().min(0).max(7).default(0),
+    /** Observes the first values, and the range stays: "mean-squared-error", "percentile:99.9". */
+    observer: observerOption.optional(),
+  })
+  .refine(({ range, observer }) => range === "max-abs" || observer === undefined, {
+    message: "no observer where the range is a number",
+    path: ["observer"],
   })
   .refine(({ range, granularity }) => range === "max-abs" || granularity === "per-tensor", {
     message: '"per-tensor" where the range is a number: there is one for all channels',
@@ -47,7 +55,7 @@ function largestMagnitude(values: Tensor, axis: number | undefined): Tensor {
  * the range (edges included), 0 outside.
  * Range "max-abs": q(x) = s · clip(round(x / s), −n, n) with s = max(|x|) / n, of the tensor or of each channel; the
  * gradient does not see s. Nothing is outside then, so the gradient is 1; for values that s was not made of, 1 where
- * |round(x / s)| ≤ n, 0 elsewhere.
+ * |round(x / s)| ≤ n, 0 elsewhere. So too with an observer, but that s is the step that it found for the first values.
  */
 export const uniformSymmetric = defineQuantizer({
   name: "uniform-symmetric",
@@ -55,8 +63,11 @@ export const uniformSymmetric = defineQuantizer({
   source: "uniform grid, symmetric about 0 (Krishnamoorthi, arXiv 1806.08342, section 2.3)",
   options,
   codes: ({ bits }) => ({ kind: "int", min: -largestCode(bits), max: largestCode(bits) }),
-  scale: ({ bits, range, granularity, axis }) =>
-    range === "max-abs"
+  learned: ({ bits, observer }) =>
+    observer === undefined ? {} : observedStep(observer, { levels: 2 * largestCode(bits) + 1, anchor: "symmetric" }),
+  scale: ({ bits, range, granularity, axis, observer }) => {
+    if (observer !== undefined) return { kind: "learned", compute: ({ step }) => step };
+    return range === "max-abs"
       ? {
           kind: "statistic",
           compute: (values) =>
@@ -64,7 +75,8 @@ export const uniformSymmetric = defineQuantizer({
               divide(largestMagnitude(values, granularity === "per-channel" ? axis : undefined), largestCode(bits)),
             ),
         }
-      : { kind: "constant", value: 1 / density(range, bits) },
+      : { kind: "constant", value: 1 / density(range, bits) };
+  },
   granularity: ({ granularity, axis }) =>
     granularity === "per-channel" ? { kind: "per-channel", axis } : { kind: "per-tensor" },
   fakeQuantize: (x, { bits, range }, scale) => {

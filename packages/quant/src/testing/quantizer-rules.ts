@@ -28,7 +28,10 @@ export type QuantizerRule = (observed: QuantizerCase) => string | undefined;
 
 /** An edge that is a multiple of a computed scale may move by a few float32 steps: so near, either side will do. */
 const BESIDE = 2 ** -20;
-const isBeside = (value: number, edge: number): boolean => Math.abs(value - edge) < BESIDE * Math.abs(edge);
+/** Below it float32 counts in whole steps: half a step more is 0. */
+const SMALLEST_NORMAL = 2 ** -126;
+const isBeside = (value: number, edge: number): boolean =>
+  Math.abs(value - edge) < Math.max(SMALLEST_NORMAL, BESIDE * Math.abs(edge));
 /** A gradient of a few float32 operations, against float64. */
 const isClose = (got: number, want: number): boolean => Math.abs(got - want) <= 5e-6 * Math.max(1, Math.abs(want));
 

@@ -7,6 +7,7 @@ import { imagenetResnet } from "./imagenet-resnet.js";
 import { inceptionResnetV2 } from "./inception-resnet-v2.js";
 import { mlp } from "./mlp.js";
 import type { Model, ModelOptions } from "./model.js";
+import { raiseReluThreshold } from "./raise-relu-threshold.js";
 import { resnet } from "./resnet.js";
 import { simpleCnn } from "./simple-cnn.js";
 
@@ -60,7 +61,7 @@ export const modelNames: readonly string[] = [...architectures.keys()];
 
 /** A wider network than this is a slip of the keyboard: memory and time grow with its square. */
 const LARGEST_WIDTH = 64;
-const knownOptions = ["inputShape", "classes", "width", "firstLayerWidth", "seed"];
+const knownOptions = ["inputShape", "classes", "width", "firstLayerWidth", "seed", "reluThreshold"];
 
 function refuse(option: string, value: unknown, want: string): never {
   throw new ArgumentError(`a model can't have ${option} ${JSON.stringify(value) ?? value}`, {
@@ -86,7 +87,7 @@ function checkOptions(given: ModelOptions, images: ImageKind): Required<ModelOpt
     }
   }
   const { inputShape = images.inputShape, classes = images.classes } = given;
-  const { width = 1, firstLayerWidth = width, seed = 0 } = given;
+  const { width = 1, firstLayerWidth = width, seed = 0, reluThreshold = 0 } = given;
   if (!Array.isArray(inputShape) || inputShape.length !== 3 || !inputShape.every((size) => isWhole(size, 1))) {
     refuse("inputShape", inputShape, "[channels, height, width] of one image, whole numbers from 1");
   }
@@ -101,7 +102,14 @@ function checkOptions(given: ModelOptions, images: ImageKind): Required<ModelOpt
     }
   }
   if (!isWhole(seed, 0)) refuse("seed", seed, "a whole number from 0 to 2^53 - 1");
-  return { inputShape: [...inputShape], classes, width, firstLayerWidth, seed };
+  if (!(typeof reluThreshold === "number" && reluThreshold >= 0 && Number.isFinite(reluThreshold))) {
+    refuse(
+      "reluThreshold",
+      typeof reluThreshold === "number" ? String(reluThreshold) : reluThreshold,
+      "a number from 0",
+    );
+  }
+  return { inputShape: [...inputShape], classes, width, firstLayerWidth, seed, reluThreshold };
 }
 
 function findArchitecture(name: string): Architecture {
@@ -130,6 +138,8 @@ export function createModel(name: string, options: ModelOptions = {}): Model {
   if (Math.min(inputShape[1], inputShape[2]) < smallestSide) {
     refuse("inputShape", inputShape, `images of at least ${smallestSide} × ${smallestSide} for ${name}`);
   }
+  const { reluThreshold, ...usual } = complete;
   const { variables, forward } = build(complete);
-  return { name, options: { ...complete }, inputShape, variables, forward };
+  if (reluThreshold === 0) return { name, options: usual, inputShape, variables, forward };
+  return { name, options: complete, inputShape, variables, forward: raiseReluThreshold(forward, reluThreshold) };
 }

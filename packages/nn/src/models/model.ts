@@ -35,4 +35,6 @@ export interface ModelOptions {
   readonly firstLayerWidth?: number;
   /** Of the initial weights; 0 where absent. */
   readonly seed?: number;
+  /** ReLUs let through what is above it and make zeros of the rest; 0, as usual, where absent. */
+  readonly reluThreshold?: number;
 }

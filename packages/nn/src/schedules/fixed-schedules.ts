@@ -1,5 +1,5 @@
 import { ArgumentError, portableCosSinOfTurns } from "@lowbit/core-tensor";
-import { checkLearningRate, type Schedule } from "./schedule.js";
+import { checkLearningRate, type EpochLosses, type Schedule } from "./schedule.js";
 
 /** The same learning rate for all steps. */
 export function constantSchedule({ learningRate }: { readonly learningRate: number }): Schedule {
@@ -70,7 +70,7 @@ export function warmUp(schedule: Schedule, { steps }: { readonly steps: number }
       const rate = schedule.learningRate(step, totalSteps);
       return step < steps ? (rate * (step + 1)) / (steps + 1) : rate;
     },
-    ...(observe && { observe: (loss: number) => observe.call(schedule, loss) }),
+    ...(observe && { observe: (losses: EpochLosses) => observe.call(schedule, losses) }),
     ...(state && { state: () => state.call(schedule) }),
     ...(restore && { restore: (saved) => restore.call(schedule, saved) }),
   };

@@ -12,6 +12,8 @@ export interface PlateauOptions {
   readonly threshold?: number;
   /** It never drops below this; 0 where absent. */
   readonly least?: number;
+  /** Whose loss: that of the evaluation where there is one, or that of the training steps. "evaluation" where absent. */
+  readonly watch?: "evaluation" | "training";
 }
 
 interface PlateauState {
@@ -35,9 +37,14 @@ function readState(saved: Json): PlateauState {
   });
 }
 
-/** Drops by a factor when the loss has not become better for more than `patience` epochs. */
+/**
+ * Drops by a factor when the loss has not become better for more than `patience` epochs.
+ *
+ * With `watch: "training"` it goes by the history of the training error alone, as dLAC's training does (Venkatesh et al., arXiv
+ * 1610.00324); there the drops are aggressive: a patience of 0 and a threshold of some per cent.
+ */
 export function plateauSchedule(options: PlateauOptions): Schedule {
-  const { learningRate, factor = 0.1, patience = 5, threshold = 1e-4, least = 0 } = options;
+  const { learningRate, factor = 0.1, patience = 5, threshold = 1e-4, least = 0, watch = "evaluation" } = options;
   checkLearningRate("learningRate", learningRate);
   if (!(factor > 0 && factor < 1 && patience >= 0 && threshold >= 0 && threshold < 1 && least >= 0)) {
     throw new ArgumentError("a plateau schedule needs sensible options", {
@@ -48,13 +55,14 @@ export function plateauSchedule(options: PlateauOptions): Schedule {
   let state = start;
   return {
     name: "plateau",
-    options: { learningRate, factor, patience, threshold, least },
+    options: { learningRate, factor, patience, threshold, least, watch },
     learningRate: () => {
       let rate = learningRate;
       for (let drop = 0; drop < state.drops; drop++) rate *= factor; // a power would differ between engines
       return Math.max(least, rate);
     },
-    observe: (loss) => {
+    observe: ({ training, evaluation = training }) => {
+      const loss = watch === "training" ? training : evaluation;
       if (state.best === null || loss < state.best * (1 - threshold)) {
         state = { ...state, best: loss, epochsWithoutProgress: 0 };
       } else if (state.epochsWithoutProgress >= patience) {

@@ -1,5 +1,6 @@
 import { ArgumentError, type Engine, NonFiniteError } from "@lowbit/core-tensor";
 import { type CheckpointOptions, type Start, TrainingFolder } from "../checkpoint/training-folder.js";
+import type { JsonRecord } from "../json.js";
 import { crossEntropyLoss, type Loss } from "../losses/cross-entropy-loss.js";
 import { scoreLogits } from "../metrics/score-logits.js";
 import type { Model } from "../models/model.js";
@@ -69,6 +70,8 @@ export interface TrainOptions<Taken extends Batch = Batch> {
   readonly schedule: Schedule;
   readonly epochs: number;
   readonly callbacks?: TrainingCallbacks;
+  /** What else the log tells of an epoch, measured after its evaluation: nothing that depends on time. */
+  readonly measure?: () => Promise<JsonRecord>;
   /** Ends the run after the step that is running: a checkpoint is saved, and `train` rejects with an InterruptedError. */
   readonly signal?: AbortSignal;
   readonly checkpoint?: CheckpointOptions;
@@ -178,7 +181,7 @@ class TrainingRun<Taken extends Batch> {
     const learningRate = schedule.learningRate(before, totalSteps);
     const started = performance.now();
     const { loss, logits, terms } = await this.step
-      .run({ ...batch, learningRate })
+      .run({ ...batch, learningRate, step: before })
       .catch((error) => Promise.reject(this.explainFailure(error)));
     const seconds = (performance.now() - started) / 1000;
     const { top1, images: count } = scoreLogits(logits, batch.labels);
@@ -206,7 +209,7 @@ class TrainingRun<Taken extends Batch> {
   }
 
   private async endEpoch(): Promise<void> {
-    const { schedule, callbacks } = this.options;
+    const { schedule, callbacks, measure } = this.options;
     const { epochsDone: epoch, step, sums } = this.progress;
     const evaluation = await this.evaluate();
     const report: EpochReport = {
@@ -217,8 +220,9 @@ class TrainingRun<Taken extends Batch> {
       ...meanTerms(sums),
       evaluation,
     };
-    schedule.observe?.(evaluation?.loss ?? report.loss);
-    this.folder?.note({ event: "epoch", ...report, evaluation: evaluation && { ...evaluation } });
+    schedule.observe?.({ training: report.loss, ...(evaluation && { evaluation: evaluation.loss }) });
+    const measured = await measure?.();
+    this.folder?.note({ event: "epoch", ...report, evaluation: evaluation && { ...evaluation }, ...measured });
     this.progress = { ...this.progress, epochsDone: epoch + 1, sums: noSums, lastEpoch: report };
     await callbacks?.onEpoch?.(report);
   }

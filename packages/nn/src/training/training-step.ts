@@ -12,7 +12,13 @@ export interface TrainingStep<Taken extends Batch = Batch> {
   readonly optimiserVariables: readonly Variable[];
   /** What else it can change, such as a second network: by the name of the checkpoint's part that holds it, without ".safetensors". */
   readonly furtherVariables?: ReadonlyMap<string, readonly Variable[]>;
-  run(batch: Taken & { readonly learningRate: number }): Promise<StepResult>;
+  run(batch: Taken & StepContext): Promise<StepResult>;
+}
+
+export interface StepContext {
+  readonly learningRate: number;
+  /** Steps of the run before this one; 0 where absent. */
+  readonly step?: number;
 }
 
 export interface StepResult {
@@ -23,24 +29,43 @@ export interface StepResult {
   readonly terms?: LossTerms;
 }
 
+/** The first steps of a run, which go through another graph of the same variables: in full precision, before it is lowered. */
+export interface FirstSteps {
+  readonly steps: number;
+  readonly forward: Model["forward"];
+  /** Called before the first step that goes through the model itself; again where a run resumes at that very step. */
+  onEnd?(): Promise<void>;
+}
+
 /** Compiles forward pass, loss, gradients and update into one step. */
 export function compileTrainingStep(
   engine: Engine,
-  { model, loss, optimiser }: { readonly model: Model; readonly loss: Loss; readonly optimiser: Optimiser },
+  {
+    model,
+    loss,
+    optimiser,
+    first,
+  }: { readonly model: Model; readonly loss: Loss; readonly optimiser: Optimiser; readonly first?: FirstSteps },
 ): TrainingStep {
   const parameters = model.variables.filter(({ trainable }) => trainable);
   const update = optimiser.forParameters(parameters);
-  const step = engine.compile<HostTensors, { loss: Tensor; logits: Tensor }>(({ images, labels, learningRate }) => {
-    const logits = model.forward(images, { training: true });
-    const value = loss(logits, labels);
-    update.update(grad(value, parameters), learningRate);
-    const [finalLoss, finalLogits] = model.finishStep?.([value, logits], value) ?? [value, logits];
-    return { loss: finalLoss, logits: finalLogits };
-  });
+  const compile = (network: Pick<Model, "forward" | "finishStep">) =>
+    engine.compile<HostTensors, { loss: Tensor; logits: Tensor }>(({ images, labels, learningRate }) => {
+      const logits = network.forward(images, { training: true });
+      const value = loss(logits, labels);
+      update.update(grad(value, parameters), learningRate);
+      const [finalLoss, finalLogits] = network.finishStep?.([value, logits], value) ?? [value, logits];
+      return { loss: finalLoss, logits: finalLogits };
+    });
+  const usual = compile(model);
+  const early = first && compile({ forward: first.forward });
   return {
     modelVariables: model.variables,
     optimiserVariables: update.variables,
-    async run({ images, labels, learningRate }) {
+    async run({ images, labels, learningRate, step: before = 0 }) {
+      const isEarly = first !== undefined && before < first.steps;
+      if (first?.steps === before && before > 0) await first.onEnd?.();
+      const step = isEarly && early ? early : usual;
       const rate: HostTensor = { dtype: "f32", shape: [], data: Float32Array.of(learningRate) };
       const result = await step({ images, labels, learningRate: rate });
       return { loss: result.loss.data[0], logits: result.logits };

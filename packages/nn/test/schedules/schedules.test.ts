@@ -47,7 +47,7 @@ describe("schedules", () => {
     const make = () => plateauSchedule({ learningRate: 1, factor: 0.5, patience: 2, threshold: 0.1 });
     const schedule = make();
     losses.forEach((loss, i) => {
-      schedule.observe?.(loss);
+      schedule.observe?.({ training: 7, evaluation: loss });
       expect(schedule.learningRate(0, 1)).toBe(expected[i]);
       const resumed = make();
       resumed.restore?.(JSON.parse(JSON.stringify(schedule.state?.() ?? null)));
@@ -55,10 +55,16 @@ describe("schedules", () => {
     });
   });
 
+  it("a plateau may go by the training error alone", () => {
+    const schedule = plateauSchedule({ learningRate: 1, patience: 0, threshold: 0.1, watch: "training" });
+    for (const training of [1, 0.8, 0.79]) schedule.observe?.({ training, evaluation: 1 / training });
+    expect(schedule.learningRate(0, 1)).toBeCloseTo(0.1, 12);
+  });
+
   it("a warm-up passes on what a plateau has to be told", () => {
     const schedule = warmUp(plateauSchedule({ learningRate: 1, patience: 0 }), { steps: 1 });
-    schedule.observe?.(1);
-    schedule.observe?.(1);
+    schedule.observe?.({ training: 1 });
+    schedule.observe?.({ training: 1 });
     expect(schedule.learningRate(5, 10)).toBeCloseTo(0.1, 12);
     const resumed = warmUp(plateauSchedule({ learningRate: 1, patience: 0 }), { steps: 1 });
     resumed.restore?.(schedule.state?.() ?? null);

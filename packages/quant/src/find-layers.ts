@@ -31,6 +31,8 @@ export const seenThrough: ReadonlySet<string> = new Set(["maxPool2d", "reshape",
 export function isNonNegative(node: Tensor): boolean {
   if (neverNegative.has(node.op.name)) return true;
   if (node.op.name === "clip") return node.attributes.min >= 0;
+  if (node.op.name === "cast") return node.inputs[0].dtype === "bool" || isNonNegative(node.inputs[0]);
+  if (node.op.name === "multiply") return node.inputs.every(isNonNegative);
   if (seenThrough.has(node.op.name) || node.op.name === "averagePool2d" || node.op.name === "transpose") {
     return node.inputs.every(isNonNegative);
   }

@@ -22,6 +22,8 @@ export { formatOf, weightCodes } from "./grid.js";
 export type { Observer } from "./observers/create-observer.js";
 export { createObserver, observerNames } from "./observers/create-observer.js";
 export type { GridQuestion, ValueRange } from "./observers/value-range.js";
+export type { LayerZeros } from "./layer-zeros.js";
+export { layerZeros } from "./layer-zeros.js";
 export type { LayerOverride } from "./overrides.js";
 export { layerOverrideSchema } from "./overrides.js";
 export type { PackedFolder } from "./packed-folder.js";
@@ -30,7 +32,7 @@ export type { PackedModel, StoredPackedModel } from "./packed-model.js";
 export { restorePackedModel, storePackedModel } from "./packed-model.js";
 export type { Precision, Slot } from "./precision.js";
 export { parsePrecision } from "./precision.js";
-export type { PreparedModel, TrainingMemory } from "./prepare.js";
+export type { LayerOperands, PreparedModel, TrainingMemory } from "./prepare.js";
 export { applyQuantization, prepare } from "./prepare.js";
 export type {
   ChosenQuantizer,

@@ -1,4 +1,16 @@
-import { buildNode, divide, input, multiply, packCodes, rewrite, type Tensor, unpackCodes } from "@lowbit/core-tensor";
+import {
+  buildNode,
+  divide,
+  type Engine,
+  type HostTensor,
+  input,
+  multiply,
+  packCodes,
+  rewrite,
+  type Tensor,
+  unpackCodes,
+  type Variable,
+} from "@lowbit/core-tensor";
 import type { Model } from "@lowbit/nn";
 import { type BoundLayer, type BoundLayers, bindLayers } from "./bind-layers.js";
 import type { QuantizedSlot } from "./diagnose-layers.js";
@@ -14,8 +26,26 @@ import type { Registry } from "./registry.js";
 /** A model whose graph has fake quantization in it; trains, evaluates and is stored like any other. */
 export interface PreparedModel extends Model {
   readonly quantization: Quantization;
+  /** The same network, of the same variables, with nothing quantized: what a training may begin with. */
+  readonly fullPrecision: Model;
   /** Every quantized weight and input of an evaluation of x [N, …inputShape], in the order of the layers. */
   slots(x: Tensor): QuantizedSlot[];
+  /** What an evaluation of x multiplies, layer by layer, those that stay fp32 included. */
+  operands(x: Tensor): LayerOperands[];
+  /**
+   * Sets what quantizers learn to its first values for the weights as the engine has them now, as `prepare` did for initial ones.
+   * The constants g of static grids stay what they are.
+   *
+   * @param calibration  images [N, …inputShape], normalised as those of training
+   */
+  startLearned(engine: Engine, calibration: HostTensor): Promise<void>;
+}
+
+/** The two operands of a layer, quantized where they are. */
+export interface LayerOperands {
+  readonly layer: string;
+  readonly weight: Tensor;
+  readonly input: Tensor;
 }
 
 /**
@@ -33,10 +63,14 @@ export async function prepare(
   const quantization = await planQuantization(model, options);
   const bound = bindLayers(model, quantization, registry);
   if (bound.variables.length === 0) return preparedModel(model, quantization, bound, options);
-  const output = model.forward(input("images", [1, ...model.inputShape]), { training: false });
-  const weights = new Map(findLayers(output).map(({ name, weight }) => [name, weight]));
-  const initial = await initialiseLearned(model, bound.layers, weights, { read, calibration });
+  const initial = await initialiseLearned(model, bound.layers, weightsOf(model), { read, calibration });
   return preparedModel(model, quantization, bindLayers(model, quantization, registry, initial), options);
+}
+
+/** The latent weights of a model, by the name of their layer. */
+function weightsOf(model: Model): Map<string, Variable> {
+  const output = model.forward(input("images", [1, ...model.inputShape]), { training: false });
+  return new Map(findLayers(output).map(({ name, weight }) => [name, weight]));
 }
 
 /** What a training step keeps for its backward pass. The gradients are the same, bit for bit. */
@@ -84,7 +118,18 @@ function preparedModel(
           ? integerLayer(node, edge, weight, layer as Required<BoundLayer>)
           : fakeQuantizedLayer(node, edge, weight, layer, context.training ? coded : undefined);
       })[0],
+    fullPrecision: model,
     slots: (x) => listSlots(model, layers, x),
+    operands: (x) => listOperands(model, layers, x),
+    startLearned: async (engine, calibration) => {
+      if (variables.length === 0) return;
+      const read = (variable: Variable) => engine.read(variable);
+      const values = await initialiseLearned(model, layers, weightsOf(model), { read, calibration });
+      for (const variable of variables) {
+        const data = values.get(variable.name);
+        if (data) await engine.write(variable, { dtype: "f32", shape: variable.shape, data });
+      }
+    },
     finishStep: (results, loss) =>
       trainingMemory === "fp32"
         ? [...results]
@@ -113,6 +158,19 @@ function listSlots(model: Model, layers: ReadonlyMap<string, BoundLayer>, x: Ten
     return fakeQuantizedLayer(node, edge, weight, layer);
   });
   return slots;
+}
+
+/** What `operands` lists. */
+function listOperands(model: Model, layers: ReadonlyMap<string, BoundLayer>, x: Tensor): LayerOperands[] {
+  const operands: LayerOperands[] = [];
+  rewrite([model.forward(x, { training: false })], (node, [edge, weight]) => {
+    const variable = weightOf(node);
+    if (!variable) return undefined;
+    const product = fakeQuantizedLayer(node, edge, weight, layers.get(node.layer) ?? {});
+    operands.push({ layer: node.layer || variable.name, weight: product.inputs[1], input: product.inputs[0] });
+    return product;
+  });
+  return operands;
 }
 
 /** Levels times levels. In training the levels of the edge are noted in `coded`, with the codes that could stand for them. */

@@ -2,7 +2,10 @@ import { distillationForms, hintForms, type StageName } from "@lowbit/distill";
 import { z } from "zod";
 import { type Experiment, type ExperimentSource, experimentSchema, parseFields } from "./experiment.js";
 
-const { model, ...shared } = experimentSchema.shape;
+/** What only `lowbit train` does. */
+const trainedAlone = { fp32Epochs: true, activationPenalty: true, reluThreshold: true } as const;
+const { model } = experimentSchema.shape;
+const { shape: shared } = experimentSchema.omit({ model: true, ...trainedAlone });
 
 const weight = (value: number, of: string) =>
   z.number("a number from 0").min(0, "a number from 0").max(1e6).default(value).describe(of);

@@ -13,6 +13,7 @@ export const above0 = (most: number) => {
   return z.number(error).gt(0, error).max(most, error);
 };
 export const from0 = (want: string) => z.number(want).min(0, want);
+const between0and1 = z.number("a number between 0 and 1").gt(0, "a number above 0").lt(1, "a number below 1");
 const name = (want: string) => z.string(want);
 
 /** What a scheme lets its user decide, under its own names; the scheme checks them. */
@@ -57,7 +58,25 @@ export const experimentSchema = z
     scaleLearningRate: above0(1e6)
       .default(1)
       .describe("multiplies the learning rate of what quantizers learn: steps, offsets, clips"),
-    schedule: z.enum(["cosine", "step", "constant"]).default("cosine"),
+    schedule: z.enum(["cosine", "step", "constant", "plateau"]).default("cosine"),
+    plateauFactor: between0and1.optional().describe("of schedule plateau: what a drop multiplies by; 0.1 where absent"),
+    plateauPatience: whole(0, 100_000)
+      .optional()
+      .describe("of schedule plateau: epochs without a better training loss before a drop; 0 where absent"),
+    plateauThreshold: between0and1
+      .optional()
+      .describe("of schedule plateau: a loss is better below best · (1 − threshold); 0.02 where absent"),
+    fp32Epochs: whole(0, 100_000)
+      .optional()
+      .describe("the first so many epochs are in full precision; then it is lowered"),
+    activationPenalty: from0("a number from 0")
+      .max(1e6)
+      .optional()
+      .describe("λ of the loss's term λ · Σ mean |activations of a layer|: makes zeros"),
+    reluThreshold: from0("a number from 0")
+      .max(1e6)
+      .optional()
+      .describe("ReLUs make a zero of what is not above it; 0 where absent"),
     augment: z.string().default("none").describe('random changes of the images: "crop:2,flip", "flip" or "none"'),
     limit: whole(1, 1e9).optional().describe("train on the first so many images, test on as many: for a quick try"),
   })

@@ -42,9 +42,8 @@ export function graphWorkload(
 function sizesOf(node: Tensor, weight: Tensor, layer: string): Record<string, unknown> {
   const data = node.inputs.find((each) => each !== weight) as Tensor;
   if (node.op.name === "matmul") {
-    const isWeightSecond = node.inputs[1] === weight;
-    const [K, N] = isWeightSecond ? weight.shape : [weight.shape[1], weight.shape[0]];
-    return { type: "gemm", M: isWeightSecond ? data.shape[0] : data.shape[1], N, K };
+    const [M, N] = node.inputs[1] === weight ? node.shape : [node.shape[1], node.shape[0]];
+    return { type: "gemm", M, N, K: data.shape.reduce((product, size) => product * size, 1) / M };
   }
   const [batch, C, H, W] = data.shape;
   const [M, , R, S] = weight.shape;

@@ -7,6 +7,7 @@ import {
   didYouMean,
   modelNames,
   type Optimiser,
+  plateauSchedule,
   type Schedule,
   sgd,
   stepSchedule,
@@ -44,22 +45,31 @@ export function resolveExperiment(
     });
   }
   resolveField(source, "data", () => resolveDataset(experiment.data));
+  checkFp32Epochs(experiment, source);
   return resolveTraining(experiment, source, registry);
+}
+
+function checkFp32Epochs({ fp32Epochs = 0, epochs, precision }: Experiment, source: ExperimentSource): void {
+  if (fp32Epochs === 0) return;
+  if (fp32Epochs >= epochs) {
+    throw mistakeIn(source, "fp32Epochs", `${fp32Epochs} of ${epochs} epochs can't be in full precision`, {
+      want: `a whole number below epochs, ${epochs}: some have to be at ${precision}`,
+      got: fp32Epochs,
+    });
+  }
+  if (precision !== "fp32") return;
+  throw mistakeIn(source, "fp32Epochs", "nothing is lowered after the epochs in full precision", {
+    want: "a precision such as w2a32",
+  });
 }
 
 /** Finds what does not depend on the kind of network: precision and scheme, optimiser and schedule. */
 export function resolveTraining(
   experiment: Pick<
     Experiment,
-    | "precision"
-    | "quantizer"
-    | "quantizerOptions"
-    | "optimiser"
-    | "schedule"
-    | "learningRate"
-    | "momentum"
-    | "weightDecay"
-  >,
+    "precision" | "quantizer" | "quantizerOptions" | "optimiser" | "learningRate" | "momentum" | "weightDecay"
+  > &
+    ScheduleFields,
   source: ExperimentSource,
   registry: Registry,
 ): ResolvedExperiment {
@@ -71,11 +81,31 @@ export function resolveTraining(
   const optimiser = resolveField(source, "optimiser", () =>
     experiment.optimiser === "sgd" ? sgd({ momentum, weightDecay }) : adamW({ weightDecay }),
   );
-  const schedule = resolveField(source, "learningRate", () => schedules[experiment.schedule]({ learningRate }));
+  const schedule = resolveSchedule({ ...experiment, learningRate }, source);
   return { precision, scheme, optimiser, schedule };
 }
 
+type PlateauField = "plateauFactor" | "plateauPatience" | "plateauThreshold";
+type ScheduleFields = Pick<Experiment, "schedule"> & Partial<Pick<Experiment, PlateauField>>;
+
 const schedules = { cosine: cosineSchedule, step: stepSchedule, constant: constantSchedule };
+
+/** A plateau goes by the training error, after arXiv 1610.00324. */
+function resolveSchedule(
+  { schedule, learningRate, ...plateau }: ScheduleFields & Pick<Experiment, "learningRate">,
+  source: ExperimentSource,
+): Schedule {
+  const { plateauFactor: factor = 0.1, plateauPatience: patience = 0, plateauThreshold: threshold = 0.02 } = plateau;
+  if (schedule === "plateau") {
+    const options = { learningRate, factor, patience, threshold, watch: "training" } as const;
+    return resolveField(source, "learningRate", () => plateauSchedule(options));
+  }
+  for (const field of ["plateauFactor", "plateauPatience", "plateauThreshold"] as const) {
+    if (plateau[field] === undefined) continue;
+    throw mistakeIn(source, field, `${field} says nothing of schedule ${schedule}`, { want: "schedule plateau" });
+  }
+  return resolveField(source, "learningRate", () => schedules[schedule]({ learningRate }));
+}
 
 /** Asks the scheme for both slots now, before a data set is read: layers behind a ReLU read values that are never negative. */
 function checkBits(scheme: Scheme, { weightBits, inputBits }: Precision): void {

@@ -1,14 +1,17 @@
 import type { Engine } from "@lowbit/core-tensor";
 import { type JsonObject, joinPath, type Storage } from "@lowbit/core-tensor/storage";
+import { createLoader } from "@lowbit/data";
 import type { Registry } from "@lowbit/quant";
 import type { Provenance, Study, Trial, TrialResult } from "@lowbit/sweep";
+import { z } from "zod";
 import { distillNetwork, prepareDistillation } from "./distill-network.js";
 import { distillationCalls, parseDistillation } from "./distillation.js";
 import { parseExperiment } from "./experiment.js";
 import { openEngine } from "./open-engine.js";
 import { warn } from "./print.js";
+import { simulateTrained } from "./simulate-trained.js";
 import { stageReporter } from "./stage-reporter.js";
-import { prepareExperiment, trainNetwork } from "./train-network.js";
+import { type PreparedExperiment, prepareExperiment, trainNetwork } from "./train-network.js";
 import { trainingReporter } from "./training-reporter.js";
 
 /** Where and how the trials of a study run. */
@@ -65,16 +68,39 @@ const withFolder = (configuration: JsonObject, { dataFolder }: Stage): JsonObjec
 
 async function trainTrial(_: Study, trial: Trial, folder: string, engine: Engine, stage: Stage): Promise<TrialResult> {
   const { storage, registry, signal, progress: show } = stage;
-  const experiment = parseExperiment(withFolder(trial.configuration, stage), source);
+  const { simulation, ...fields } = trial.configuration;
+  const experiment = parseExperiment(withFolder(fields, stage), source);
   const prepared = await prepareExperiment(experiment, { source, registry, warn });
   const reporter = trainingReporter({ label: trial.key, epochs: experiment.epochs, show, engine });
   try {
     const run = { engine, storage, out: folder, resume: true, allowBuildChange: false, signal };
     const { network } = await trainNetwork(prepared, { ...run, callbacks: reporter.callbacks });
     const { accuracy, loss, trainAccuracy, trainLoss, steps, latentBytes, packedBytes } = network;
-    return { accuracy, loss, trainAccuracy, trainLoss, steps, latentBytes, packedBytes };
+    const simulated = simulation === undefined ? {} : await simulateNetwork(prepared, simulation, engine);
+    return { accuracy, loss, trainAccuracy, trainLoss, steps, latentBytes, packedBytes, ...simulated };
   } finally {
     reporter.stop();
+  }
+}
+
+/** What a trial asks the simulator: a machine, and how many of the first test images pass through it. */
+const simulationSchema = z.strictObject({
+  images: z.int().min(1).max(1024),
+  machine: z.record(z.string(), z.json()),
+});
+
+async function simulateNetwork(
+  { dataset, model }: PreparedExperiment,
+  asked: unknown,
+  engine: Engine,
+): Promise<Record<string, number>> {
+  const { images: count, machine } = simulationSchema.parse(asked);
+  const loader = createLoader(dataset.test, { batch: count, ...dataset.normalisation });
+  try {
+    for await (const { images } of loader) return await simulateTrained(model, engine, images, machine);
+    throw new Error("the data set has no test images");
+  } finally {
+    await loader.close();
   }
 }
 

@@ -1,8 +1,19 @@
-import { ConfigurationError, type HostTensor } from "@lowbit/core-tensor";
+import { ConfigurationError, type Engine, type HostTensor } from "@lowbit/core-tensor";
 import { createLoader, type Dataset } from "@lowbit/data";
-import { createModel, type EpochReport, type JsonRecord, type Start, train } from "@lowbit/nn";
+import {
+  compileTrainingStep,
+  createModel,
+  crossEntropyLoss,
+  type EpochReport,
+  type JsonRecord,
+  type Start,
+  type TrainingStep,
+  train,
+  withActivationPenalty,
+} from "@lowbit/nn";
 import {
   latentBytes,
+  layerZeros,
   type PreparedModel,
   packedBytes,
   prepare,
@@ -11,6 +22,7 @@ import {
 } from "@lowbit/quant";
 import { augmentation } from "./augmentation.js";
 import { type Experiment, type ExperimentSource, resolveField } from "./experiment.js";
+import { firstImages } from "./first-images.js";
 import { type NetworkNotes, notesFor } from "./network-notes.js";
 import { limitSplit, openNamedDataset } from "./open-named-dataset.js";
 import { type ResolvedExperiment, resolveExperiment } from "./resolve-experiment.js";
@@ -47,9 +59,9 @@ export async function prepareExperiment(
   const resolved = resolveExperiment(experiment, source, registry);
   const dataset = await openNamedDataset(experiment.data, source.kind === "file" ? `${source.file}, data` : "--data");
   const { imageShape, classes } = dataset;
-  const { width, seed } = experiment;
+  const { width, seed, reluThreshold } = experiment;
   const plain = resolveField(source, "model", () =>
-    createModel(experiment.model, { inputShape: imageShape, classes: classes.length, width, seed }),
+    createModel(experiment.model, { inputShape: imageShape, classes: classes.length, width, seed, reluThreshold }),
   );
   const { scheme, precision } = resolved;
   const calibration = await firstBatch(dataset, experiment);
@@ -63,6 +75,9 @@ export async function prepareExperiment(
   );
   return { experiment, resolved, dataset, model, calibration };
 }
+
+/** Images that pass for the zeros of each layer after each epoch. */
+const MEASURED_IMAGES = 16;
 
 /** Images from which learned scales take their first values. */
 const CALIBRATION_IMAGES = 64;
@@ -103,10 +118,12 @@ export interface TrainedNetwork {
 
 /** Trains a prepared experiment into a folder, or goes on with the run that is there. */
 export async function trainNetwork(
-  { experiment, resolved, dataset, model }: Omit<PreparedExperiment, "calibration">,
+  prepared: PreparedExperiment,
   run: TrainingRun,
 ): Promise<{ readonly network: TrainedNetwork; readonly start: Start }> {
+  const { experiment, resolved, dataset, model, calibration } = prepared;
   const { engine, storage, out, resume, allowBuildChange, signal, callbacks } = run;
+  const zeros = layerZeros(model, engine);
   const { batch, seed, epochs, limit } = experiment;
   const { normalisation } = dataset;
   const augment = augmentation(experiment.augment);
@@ -120,6 +137,10 @@ export async function trainNetwork(
       ...{ engine, model, epochs, callbacks, signal },
       loader: training,
       evaluate: test,
+      step: compileStep(prepared, { engine, stepsPerEpoch: training.batchesPerEpoch }),
+      measure: async () => ({
+        zeros: (await zeros(firstImages(calibration, MEASURED_IMAGES))).map((each) => ({ ...each })),
+      }),
       optimiser: resolved.optimiser,
       schedule: resolved.schedule,
       checkpoint: { storage, folder: out, resume, allowBuildChange, identity: identityOf(experiment, dataset, model) },
@@ -129,6 +150,21 @@ export async function trainNetwork(
     await training.close();
     await test.close();
   }
+}
+
+/** The step that an experiment asks for: first in full precision, then lowered; with a price on activations. */
+function compileStep(
+  { experiment, resolved: { optimiser }, model, calibration }: PreparedExperiment,
+  { engine, stepsPerEpoch }: { readonly engine: Engine; readonly stepsPerEpoch: number },
+): TrainingStep {
+  const { activationPenalty = 0, fp32Epochs = 0 } = experiment;
+  const loss = activationPenalty > 0 ? withActivationPenalty(crossEntropyLoss, activationPenalty) : crossEntropyLoss;
+  const first = {
+    steps: fp32Epochs * stepsPerEpoch,
+    forward: model.fullPrecision.forward,
+    onEnd: () => model.startLearned(engine, calibration),
+  };
+  return compileTrainingStep(engine, { model, loss, optimiser, ...(fp32Epochs > 0 && { first }) });
 }
 
 /** Kept in the checkpoint: decides, with the model, what the run computes, and tells later what the network is. */

@@ -1,15 +1,10 @@
 import type { Engine, HostTensor } from "@lowbit/core-tensor";
 import { collapseOf, type LayerDiagnosis, layerDiagnosis, type PreparedModel } from "@lowbit/quant";
+import { firstImages } from "./first-images.js";
 import { note, warn } from "./print.js";
 
 /** Images that pass for it after each epoch. */
 const IMAGES = 16;
-
-function firstImages({ shape, data }: HostTensor): HostTensor {
-  const [N, ...image] = shape;
-  const count = Math.min(N, IMAGES);
-  return { dtype: "f32", shape: [count, ...image], data: (data as Float32Array).slice(0, (data.length / N) * count) };
-}
 
 const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
 const spread = (shares: readonly number[]): string => {
@@ -34,7 +29,7 @@ function describeLayers(diagnoses: readonly LayerDiagnosis[]): string {
 /** Looks at the quantized layers after each epoch: a line of shares, and a warning, once, for each that has collapsed. */
 export function watchLayers(model: PreparedModel, engine: Engine, images: HostTensor): () => Promise<void> {
   const diagnose = layerDiagnosis(model, engine);
-  const batch = firstImages(images);
+  const batch = firstImages(images, IMAGES);
   const told = new Set<string>();
   return async () => {
     const diagnoses = await diagnose(batch);

@@ -53,3 +53,20 @@ it("a trial learns from the network of another, which is kept for it, trained ag
   expect(readdirSync(join(out, "unfinished"))).toEqual([]);
   expect(existsSync(join(out, "networks", "teacher", "manifest.json"))).toBe(true);
 });
+
+it("a trial with a simulation tells what skipping zeros gains each layer of the network that it has trained", async () => {
+  const simulation = { images: 2, machine: { mode: "event", gridRows: 2, gridColumns: 2, dramBitsPerCycle: 65_536 } };
+  const configuration = {
+    ...{ ...small, model: "simple-cnn", width: 0.25, seed: 1, precision: "w2a32", quantizer: "twn", simulation },
+    ...{ fp32Epochs: 1, activationPenalty: 0.01, reluThreshold: 0.1, schedule: "plateau", plateauFactor: 0.5 },
+  };
+  const { result } = await run({ key: "sparse", configuration });
+  const layers = Object.keys(result).filter((name) => name.startsWith("skipGain"));
+  expect(layers.at(0)).toBe("skipGain 01 conv1");
+  expect(layers.at(-1)).toMatch(/ classifier$/);
+  expect(result["weightDensity 01 conv1"]).toBe(1); // never lowered
+  expect(result["skipGain 02 conv2"]).toBeGreaterThan(1.2);
+  expect(result["weightDensity 02 conv2"]).toBeLessThan(0.9);
+  expect(result.executedMacs).toBeLessThan(result.macs);
+  expect(result.cycles).toBeLessThan(result.denseCycles);
+});

@@ -6,6 +6,7 @@ export { readStudyState, runStudy } from "./run-study.js";
 export type { Spread } from "./spread.js";
 export { formatSpread, spreadOf } from "./spread.js";
 export { apprenticeStudy } from "./studies/apprentice-study.js";
+export { dlacStudy } from "./studies/dlac-study.js";
 export { quantizersStudy } from "./studies/quantizers-study.js";
 export { wrpnStudy } from "./studies/wrpn-study.js";
 export type { Provenance, TrialRecord } from "./trial-record.js";

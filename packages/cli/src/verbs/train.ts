@@ -62,7 +62,20 @@ export function addTrainVerb(program: Command): void {
     .option("--momentum <factor>", "of sgd; 0.9 where absent", numberValue)
     .option("--weight-decay <factor>", "of weights, not of batch norm; 1e-4 where absent, 0 for a text", numberValue)
     .option("--scale-learning-rate <factor>", "multiplies it for what quantizers learn; 1 where absent", numberValue)
-    .addOption(choiceOption("--schedule <name>", "cosine where absent", ["cosine", "step", "constant"]))
+    .addOption(
+      choiceOption("--schedule <name>", "cosine where absent; plateau drops when the training loss stops falling", [
+        "cosine",
+        "step",
+        "constant",
+        "plateau",
+      ]),
+    )
+    .option("--plateau-factor <factor>", "what a drop of plateau multiplies by; 0.1 where absent", numberValue)
+    .option("--plateau-patience <epochs>", "epochs that it bears before a drop; 0 where absent", numberValue)
+    .option("--plateau-threshold <share>", "how much better a loss has to be; 0.02 where absent", numberValue)
+    .option("--fp32-epochs <count>", "first so many epochs in full precision, before it is lowered", numberValue)
+    .option("--activation-penalty <factor>", "a price on the mean |activation| of each layer: makes zeros", numberValue)
+    .option("--relu-threshold <value>", "ReLUs make zeros of what is not above it", numberValue)
     .option("--augment <changes>", "crop:PIXELS and flip, joined by a comma; none where absent")
     .option(
       "--limit <images>",

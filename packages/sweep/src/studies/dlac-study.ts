@@ -66,7 +66,7 @@ export const dlacStudy = defineStudy({
   name: "dlac",
   version: 1,
   about:
-    "dLAC's training and zero skipping on 25,000 images of Fashion-MNIST: resnet20 of half width, trained here and simulated",
+    "dLAC's training and zero skipping on 20,000 images of Fashion-MNIST: resnet20 of half width, trained here and simulated",
   trials: allTrials,
   judge: (finished) =>
     judgeClaims(claims, {

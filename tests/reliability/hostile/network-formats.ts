@@ -25,7 +25,7 @@ import { inspectNetwork } from "../../../packages/cli/src/inspect-network.js";
 import { openNetwork } from "../../../packages/cli/src/network-folder.js";
 import { resolveExperiment } from "../../../packages/cli/src/resolve-experiment.js";
 import { convertNetwork } from "../../../packages/cli/src/run-conversion.js";
-import { trainNetwork } from "../../../packages/cli/src/train-network.js";
+import { firstBatch, trainNetwork } from "../../../packages/cli/src/train-network.js";
 import { bytesOfOne, bytesOfText, type Files, type HostileFormat, oneFile, Unsound } from "./hostile-format.js";
 import { mutateBytes } from "./mutate-bytes.js";
 import { mutateJson } from "./mutate-json.js";
@@ -72,7 +72,8 @@ async function networkSeeds(engine: Engine): Promise<{ trained: Files[]; packed:
     const storage = openStorage({ disk, faults: () => undefined });
     const signal = new AbortController().signal;
     const run = { engine, storage, resume: false, allowBuildChange: false, signal, callbacks: {} };
-    await trainNetwork({ experiment, resolved, dataset, model }, { ...run, out: FOLDER });
+    const calibration = await firstBatch(dataset, experiment);
+    await trainNetwork({ experiment, resolved, dataset, model, calibration }, { ...run, out: FOLDER });
     const only = (folder: string): Files =>
       new Map([...disk.files()].filter(([path]) => path.startsWith(`${folder}/`)));
     trained.push(only(FOLDER));

@@ -84,6 +84,34 @@ describe("zero skipping", () => {
   });
 });
 
+describe("Deep compression's AlexNet (Han et al., 2015)", () => {
+  // weight density, density of the layer's output, share of the multiply-accumulates that are left
+  const pruned = [
+    ["conv1", { H: 227, W: 227, C: 3, M: 96, R: 11, S: 11, strideH: 4, strideW: 4 }, 0.84, 0.88, 0.84],
+    ["conv2", { H: 27, W: 27, C: 96, M: 256, R: 5, S: 5, padH: 2, padW: 2, groups: 2 }, 0.38, 0.52, 0.33],
+    ["conv3", { H: 13, W: 13, C: 256, M: 384, R: 3, S: 3, padH: 1, padW: 1 }, 0.35, 0.37, 0.18],
+    ["conv4", { H: 13, W: 13, C: 384, M: 384, R: 3, S: 3, padH: 1, padW: 1, groups: 2 }, 0.37, 0.4, 0.14],
+    ["conv5", { H: 13, W: 13, C: 384, M: 256, R: 3, S: 3, padH: 1, padW: 1, groups: 2 }, 0.37, 0.34, 0.14],
+    ["fc1", { H: 1, W: 1, C: 9216, M: 4096, R: 1, S: 1 }, 0.09, 0.36, 0.03],
+    ["fc2", { H: 1, W: 1, C: 4096, M: 4096, R: 1, S: 1 }, 0.09, 0.4, 0.03],
+    ["fc3", { H: 1, W: 1, C: 4096, M: 1000, R: 1, S: 1 }, 0.25, 0.38, 0.1],
+  ] as const;
+  const layers = pruned.map(([name, sizes, wDensity], i) => {
+    const aDensity = i === 0 ? 1 : pruned[i - 1][3]; // what a layer reads is what the one before it wrote; images are dense
+    return { name, type: "conv", ...sizes, wDensity, aDensity };
+  });
+  const { layers: reports } = simulate(parseWorkload({ layers }), { mode: "closed" });
+
+  it.each(pruned.map(([name, , , , share], i) => [name, share, i] as const))(
+    "%s executes %d of its work",
+    (_, share, i) => {
+      const { macs, executedMacs, cycles, cyclesBy } = reports[i];
+      expect(Math.abs(executedMacs / macs - share)).toBeLessThan(0.009); // printed with two digits, .148 as .14
+      expect(cycles - cyclesBy.fill - cyclesBy.drain).toBeGreaterThanOrEqual(executedMacs / (16 * 16 * 8));
+    },
+  );
+});
+
 describe("Eyeriss on AlexNet", () => {
   // 168 elements, 65 nm, 200 MHz, batch 4; MACs in millions of the batch, time and active elements as published
   it.each([

@@ -1,6 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Figures, parseWorkload, type SimulationReport, simulate, technologyTable } from "../src/index.js";
+import type { GridConfiguration } from "../src/config/config.js";
+import {
+  type Figures,
+  parseConfiguration,
+  parseWorkload,
+  type SimulationReport,
+  simulate,
+  technologyTable,
+} from "../src/index.js";
+
+import { planGrid } from "../src/modes/grid-plan.js";
 
 const convolutions = fc
   .record({
@@ -148,6 +158,31 @@ describe("every report", () => {
 describe("the closed form", () => {
   const gridOnly = fc.record(grid);
   const closed = (layer: object, machine: object): number => run(layer, { ...machine, mode: "closed" }).total.cycles;
+
+  it("takes no longer with larger buffers that cut the layer into the same tiles", () => {
+    let same = 0;
+    fc.assert(
+      fc.property(convolutions, fc.record({ ...grid, mode: fc.constant("closed") }), (fields, machine) => {
+        const larger = {
+          ...machine,
+          weightBufferBytes: machine.weightBufferBytes + 96,
+          inputBufferBytes: machine.inputBufferBytes + 640,
+        };
+        const [layer] = parseWorkload({ layers: [fields] }).layers;
+        const tilesOn = (fields: object) => {
+          const { steps } = planGrid(layer, parseConfiguration(fields) as GridConfiguration);
+          return JSON.stringify(
+            steps.map(({ group, pixels, filters, channels }) => [group, pixels, filters, channels]),
+          );
+        };
+        if (tilesOn(machine) !== tilesOn(larger)) return;
+        same++;
+        expect(run(fields, larger).total.cycles).toBeLessThanOrEqual(run(fields, machine).total.cycles);
+      }),
+      { numRuns: 100 },
+    );
+    expect(same).toBeGreaterThan(20);
+  });
 
   it("takes no longer with a faster port", () =>
     fc.assert(

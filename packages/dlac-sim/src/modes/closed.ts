@@ -1,7 +1,6 @@
 import type { GridConfiguration } from "../config/config.js";
 import type { LayerRun } from "../layer-report.js";
 import type { Layer } from "../workload/layer.js";
-import { type PixelWork, pixelWork, windowWork } from "./border-work.js";
 import { type GridPlan, lengthOf, planGrid, type Step } from "./grid-plan.js";
 import { gridRun, passesOf, sum } from "./grid-run.js";
 import { laneTime, laneTimeCdf } from "./lane-time.js";
@@ -27,22 +26,14 @@ export const CLOSED_FORM_BOUND = 0.15;
  */
 export function runClosed(layer: Layer, machine: GridConfiguration): LayerRun {
   const plan = planGrid(layer, machine);
-  const workOf = windowWork(layer, plan) ?? (() => plan.aWork);
-  const works = new Map<string, PixelWork>(); // by run of pixels: steps of other filters and channels share them
-  const known = new Map<string, StepCycles>();
-  let executed = 0;
+  const known = new Map<string, StepCycles>(); // steps of one size take equally long
   const stepCycles = plan.steps.map((step) => {
-    const { pixels, filters, channels } = step;
-    const run = `${pixels.from} ${pixels.to}`;
-    const work = works.get(run) ?? pixelWork(pixels, machine.gridRows, workOf);
-    works.set(run, work);
-    executed += lengthOf(pixels) * lengthOf(filters) * lengthOf(channels) * plan.taps * work.mean * plan.wWork;
-    const key = [...[pixels, filters, channels].map(lengthOf), work.pattern].join(" ");
-    const cycles = known.get(key) ?? expectStep(step, { ...plan, aWork: work.mean }, work, machine);
+    const key = [step.pixels, step.filters, step.channels].map(lengthOf).join(" ");
+    const cycles = known.get(key) ?? expectStep(step, plan, machine);
     known.set(key, cycles);
     return cycles;
   });
-  return gridRun(plan, machine, stepCycles, Math.round(executed));
+  return gridRun(plan, machine, stepCycles, Math.round(plan.products.macs * plan.aWork * plan.wWork));
 }
 
 /** A part of a step's passes in which so many rows and columns of the grid have work. */
@@ -54,7 +45,7 @@ interface PassClass {
   readonly filterTurns: number;
 }
 
-function expectStep(step: Step, plan: GridPlan, work: PixelWork, machine: GridConfiguration): StepCycles {
+function expectStep(step: Step, plan: GridPlan, machine: GridConfiguration): StepCycles {
   const { lanes, gridRows, gridColumns, lookAhead } = machine;
   const window = lengthOf(step.channels) * plan.taps;
   const density = plan.aWork * plan.wWork;
@@ -68,41 +59,24 @@ function expectStep(step: Step, plan: GridPlan, work: PixelWork, machine: GridCo
   const ownWork = (outputs * perOutput) / (gridRows * gridColumns * lanes);
   const dense = passesOf(step, machine) * long;
   if (density === 1 || lookAhead === 1) return { busy: dense, unsynchronised: dense, work: ownWork };
-  // How far the row with the most padding is ahead after so many turns of pixels, for one filter: in a lane's cycles.
-  const times = new Map<number, number>();
-  const timeOf = (share: number): number => {
-    const time = times.get(share) ?? laneTime(long, share * plan.wWork, lookAhead).mean;
-    times.set(share, time);
-    return time;
-  };
-  const lead = (turns: number): number => work.lead(turns, timeOf);
-  const unsynchronised = clamp(slowestTotal(step, slices, plan, machine, lead), ownWork, dense);
+  const unsynchronised = clamp(slowestTotal(step, slices, plan, machine), ownWork, dense);
   if (machine.synchronisation === "lane") return { busy: unsynchronised, unsynchronised, work: ownWork };
-  const met = clamp(withBarriers(step, slices, plan, machine, lead), unsynchronised, dense);
+  const met = clamp(withBarriers(step, slices, plan, machine), unsynchronised, dense);
   const mean = laneTime(long, density, lookAhead).mean;
   return { busy: met - queueRelief(met - unsynchronised, mean, step, plan, machine), unsynchronised, work: ownWork };
 }
 
 const clamp = (value: number, least: number, most: number): number => Math.min(most, Math.max(least, value));
 
-/** Cycles by which the row with the most padding leads the mean, for one filter, in so many turns of pixels. */
-type Lead = (turns: number) => number;
-
 /** Each lane by itself to the end of the step, then the slowest one: a sum of many counts, so nearly normal. */
-function slowestTotal(
-  step: Step,
-  slices: readonly Slice[],
-  plan: GridPlan,
-  machine: GridConfiguration,
-  lead: Lead,
-): number {
+function slowestTotal(step: Step, slices: readonly Slice[], plan: GridPlan, machine: GridConfiguration): number {
   const { gridRows, gridColumns } = machine;
   const perRow = Math.ceil(lengthOf(step.pixels) / gridRows);
   const perColumn = Math.ceil(lengthOf(step.filters) / gridColumns);
   const rows = lengthOf(step.pixels) % gridRows || gridRows; // those with a pixel in every pass
   const columns = lengthOf(step.filters) % gridColumns || gridColumns;
   const [{ positions, lanes }] = slices;
-  const group = { positions, lanes, rows, columns, pixels: perRow, filters: perColumn, lead: lead(perRow) * perColumn };
+  const group = { positions, lanes, rows, columns, pixels: perRow, filters: perColumn };
   return slowestSum(group, plan, machine.lookAhead);
 }
 
@@ -115,8 +89,6 @@ interface SummedLanes {
   /** Outputs that each lane sums up: all pairs of so many pixels and filters. */
   readonly pixels: number;
   readonly filters: number;
-  /** Cycles by which some lanes lead the mean wherever zeros fall. */
-  readonly lead: number;
 }
 
 /**
@@ -124,7 +96,7 @@ interface SummedLanes {
  * each filter), with its weights (shared by all rows, used for each pixel), and with how they meet: Var = row + column + both.
  */
 function slowestSum(group: SummedLanes, { aWork, wWork }: GridPlan, lookAhead: number): number {
-  const { positions, lanes, rows, columns, pixels, filters, lead } = group;
+  const { positions, lanes, rows, columns, pixels, filters } = group;
   const [a, w] = [aWork, wWork];
   const time = laneTime(positions, a * w, lookAhead);
   const ideal = positions * a * w * (1 - a * w);
@@ -135,7 +107,7 @@ function slowestSum(group: SummedLanes, { aWork, wWork }: GridPlan, lookAhead: n
     { variance: positions * a * (1 - a) * w * (1 - w) * pixels * filters, count: lanes * rows * columns },
   ];
   const excess = sum(spread, ({ variance, count }) => variance * scale * greatestNormal(count) ** 2);
-  return pixels * filters * time.mean + Math.sqrt(excess + lead ** 2);
+  return pixels * filters * time.mean + Math.sqrt(excess);
 }
 
 /**
@@ -152,13 +124,7 @@ function queueRelief(waits: number, perOutput: number, step: Step, plan: GridPla
 }
 
 /** Lanes that wait for each other after every output. */
-function withBarriers(
-  step: Step,
-  slices: readonly Slice[],
-  plan: GridPlan,
-  machine: GridConfiguration,
-  lead: Lead,
-): number {
+function withBarriers(step: Step, slices: readonly Slice[], plan: GridPlan, machine: GridConfiguration): number {
   const { lookAhead } = machine;
   const { aWork, wWork } = plan;
   const shared = shareOfSpread(plan.aWork, plan.wWork);
@@ -167,10 +133,8 @@ function withBarriers(
     const { pixelTurns, filterTurns } = part;
     const [rows, columns] = groupSize(part, machine);
     const passes = pixelTurns * filterTurns;
-    const passLead = rows > 1 ? lead(1) : 0;
-    const base = laneTime(slices[0].positions, aWork * wWork, lookAhead).mean;
     const group = { slices, rows, columns, aDensity: aWork, wDensity: wWork };
-    const pass = withLead(lookAhead === 0 ? slowestLane(group) : slowestScan(group, plan, lookAhead), base, passLead);
+    const pass = lookAhead === 0 ? slowestLane(group) : slowestScan(group, plan, lookAhead);
     mean += passes * pass.mean;
     // Passes that differ in what makes no difference take equally long, and so do groups.
     const alike = 1 + (pixelTurns - 1) * shared.weights + (filterTurns - 1) * shared.activations;
@@ -179,19 +143,8 @@ function withBarriers(
       (part.rows / rows) ** (1 - shared.weights) * (part.columns / columns) ** (1 - shared.activations);
     groups = Math.max(groups, independent);
   }
-  const { gridRows, gridColumns, synchronisation } = machine;
-  const rowLead = synchronisation === "array" ? 0 : lead(Math.ceil(lengthOf(step.pixels) / gridRows)); // rows that wait for no other
-  return (
-    mean +
-    Math.hypot(Math.sqrt(variance) * greatestNormal(groups), rowLead * Math.ceil(lengthOf(step.filters) / gridColumns))
-  );
+  return mean + Math.sqrt(variance) * greatestNormal(groups);
 }
-
-/** A greatest of counts around one mean, when some of them lead that mean. */
-const withLead = ({ mean, variance }: Moments, base: number, lead: number): Moments => ({
-  mean: base + Math.hypot(mean - base, lead),
-  variance,
-});
 
 /**
  * The slowest of lanes with look-ahead for one output each. Their times have a long tail, so the greatest is that of the exact
@@ -201,7 +154,7 @@ function slowestScan({ slices, rows, columns }: LaneGroup, plan: GridPlan, lookA
   const { aWork, wWork } = plan;
   const density = aWork * wWork;
   const [{ positions, lanes }] = slices;
-  const one = { positions, lanes, rows, columns, pixels: 1, filters: 1, lead: 0 };
+  const one = { positions, lanes, rows, columns, pixels: 1, filters: 1 };
   const normal = { mean: slowestSum(one, plan, lookAhead), variance: 0 };
   const tables = slices.map((slice) => laneTimeCdf(slice.positions, density, lookAhead));
   if (tables.includes(undefined)) return normal;

@@ -5,7 +5,7 @@ import { elementsOf, type Layer, outputSizeOf } from "../workload/layer.js";
 import { type GridPlan, lengthOf, planGrid, type Range, type Step } from "./grid-plan.js";
 import { gridRun, passesOf, sum } from "./grid-run.js";
 import { type MaskLayout, maskLayout, packMask, popcount, positionsOfLane, scanCycles, wordsOf } from "./lane-masks.js";
-import { drawValues, type LayerValues } from "./layer-values.js";
+import { drawPadding, drawValues, type LayerValues } from "./layer-values.js";
 import type { StepCycles } from "./pipeline.js";
 
 export interface EventOptions {
@@ -26,7 +26,8 @@ export interface EventRun extends LayerRun {
  * In each pass an element takes one output: row r of the grid the pixel, column c the filter. Its lanes share the window, position k
  * going to lane k mod lanes, and an adder tree sums up what they do; filters stay while pixels pass. A lane does one multiply-accumulate
  * a cycle and skips positions without work as far as look-ahead allows. It starts an output once every lane of its synchronisation
- * group has done the one `queueDepth` before. Padding is work like any other: the zero bitmap covers the map, not its border.
+ * group has done the one `queueDepth` before. The zero bitmap covers the padding as well: of given values it is zeros, and where values
+ * are drawn from a density it is drawn like the rest of the map, so that executed = dense · densities, as the literature counts.
  *
  * @throws {SimulatorError} for values whose number does not fit the layer, or a tile that does not fit the buffers
  */
@@ -39,7 +40,8 @@ export function runEvent(layer: Layer, machine: GridConfiguration, options: Even
   const outputs = options.withOutputs
     ? new Float64Array(products.groups * products.pixels * products.filters)
     : undefined;
-  const simulate = stepSimulator(layer, plan, machine, values, outputs);
+  const padding = options.values === undefined ? drawPadding(layer, machine.seed) : () => 0;
+  const simulate = stepSimulator(layer, plan, machine, { values, padding }, outputs);
   const sampled = options.withOutputs ? steps.length : Math.min(machine.sampledTiles ?? steps.length, steps.length);
   if (sampled === steps.length) {
     const runs = steps.map(simulate);
@@ -137,12 +139,13 @@ function stepSimulator(
   layer: Layer,
   plan: GridPlan,
   machine: GridConfiguration,
-  values: LayerValues,
+  { values, padding }: { readonly values: LayerValues; readonly padding: (place: number) => number },
   outputs: Float64Array | undefined,
 ): (step: Step) => StepRun {
   const { gridRows, gridColumns, lanes, skip, lookAhead } = machine;
   const { products, taps } = plan;
-  const activationAt = activationReader(layer, values);
+  const activationAt = activationReader(layer, values, () => 0);
+  const workAt = activationReader(layer, values, padding);
   const weightAt = (group: number, filter: number, k: number): number =>
     values.weights[(group * products.filters + filter) * products.window + k];
   const skipsWeights = skip === "weights" || skip === "both";
@@ -155,7 +158,7 @@ function stepSimulator(
     const first = channels.from * taps;
     const masks: StepMasks = {
       layout,
-      pixels: packAll(pixels, layout, (pixel, k) => !skipsActivations || activationAt(group, pixel, first + k) !== 0),
+      pixels: packAll(pixels, layout, (pixel, k) => !skipsActivations || workAt(group, pixel, first + k) !== 0),
       filters: packAll(filters, layout, (filter, k) => !skipsWeights || weightAt(group, filter, first + k) !== 0),
     };
     const clock = laneClock(machine);
@@ -174,7 +177,7 @@ function stepSimulator(
               masks,
               p + r,
               f + c,
-              (k) => (activationAt(group, pixel, first + k) ?? 0) * weightAt(group, filter, first + k),
+              (k) => activationAt(group, pixel, first + k) * weightAt(group, filter, first + k),
             );
           }
         }
@@ -293,10 +296,14 @@ function laneClock({ gridRows, gridColumns, lanes, synchronisation, queueDepth }
   };
 }
 
-type ActivationReader = (group: number, pixel: number, k: number) => number | undefined;
+type ActivationReader = (group: number, pixel: number, k: number) => number;
 
-/** The activation that an output pixel reads at position k of its window, [channel, row, column]; undefined in the padding. */
-function activationReader(layer: Layer, { inputs }: LayerValues): ActivationReader {
+/**
+ * The activation that an output pixel reads at position k of its window, [channel, row, column].
+ *
+ * @param padding  by the place in a padded map [batch, C, H + 2 · padH, W + 2 · padW]
+ */
+function activationReader(layer: Layer, { inputs }: LayerValues, padding: (place: number) => number): ActivationReader {
   if (layer.type === "gemm") {
     const window = layer.K / layer.groups;
     return (group, pixel, k) => inputs[pixel * layer.K + group * window + k];
@@ -309,7 +316,8 @@ function activationReader(layer: Layer, { inputs }: LayerValues): ActivationRead
     const [channel, tap] = [Math.floor(k / taps), k % taps];
     const y = Math.floor(place / width) * strideH - padH + Math.floor(tap / S);
     const x = (place % width) * strideW - padW + (tap % S);
-    if (y < 0 || y >= H || x < 0 || x >= W) return undefined;
-    return inputs[((item * C + group * channels + channel) * H + y) * W + x];
+    const map = item * C + group * channels + channel;
+    if (y >= 0 && y < H && x >= 0 && x < W) return inputs[(map * H + y) * W + x];
+    return padding((map * (H + 2 * padH) + y + padH) * (W + 2 * padW) + x + padW);
   };
 }

@@ -43,14 +43,33 @@ export function drawValues(
   };
 }
 
+/**
+ * Which places of a padded map have work, at the density of the layer's activations: by its index, the same whoever asks.
+ *
+ * @returns 1 or 0
+ */
+export function drawPadding({ name, aDensity }: Layer, seed: number): (place: number) => number {
+  const start = hashOf(`${seed} ${name} padding`);
+  return (place) => (mix((start + Math.imul(place + 1, 0x6d2b79f5)) | 0) < aDensity ? 1 : 0);
+}
+
 /** Numbers in [0, 1) of a stream that a seed and a name decide (mulberry32, seeded through FNV-1a). */
 function seededRandom(seed: number, name: string): () => number {
-  let state = 0x811c9dc5;
-  for (const byte of new TextEncoder().encode(`${seed} ${name}`)) state = Math.imul(state ^ byte, 0x01000193);
+  let state = hashOf(`${seed} ${name}`);
   return () => {
     state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+    return mix(state);
   };
+}
+
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash;
+}
+
+function mix(state: number): number {
+  let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+  mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed);
+  return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
 }

@@ -1,4 +1,4 @@
-import { fetchFashionMnist } from "@lowbit/data";
+import { fetchFashionMnist, fetchText } from "@lowbit/data";
 import { watchInterrupt } from "./interrupt.js";
 import { note } from "./print.js";
 import { type Progress, startProgress } from "./progress.js";
@@ -9,8 +9,9 @@ export interface FetchedFile {
   readonly alreadyThere: boolean;
 }
 
-/** Fetches Fashion-MNIST with a bar for each file. Stopped in between, the next call goes on with what is missing. */
+/** Fetches a data set or a text with a bar for each file. Stopped in between, the next call goes on with what is missing. */
 export async function fetchDataset(options: {
+  readonly name: string;
   readonly folder: string;
   readonly origin: string | undefined;
   readonly progress: boolean;
@@ -19,7 +20,10 @@ export async function fetchDataset(options: {
   let bar: Progress | undefined;
   const interrupt = watchInterrupt({ onFirst: () => note("stopping; complete files stay") });
   try {
-    await fetchFashionMnist(options.folder, {
+    const { name, folder } = options;
+    const fetchNamed: typeof fetchFashionMnist =
+      name === "fashion-mnist" ? fetchFashionMnist : (into, how) => fetchText(name, into, how);
+    await fetchNamed(folder, {
       origin: options.origin,
       signal: interrupt.signal,
       onProgress: ({ file, receivedBytes, totalBytes, alreadyThere }) => {

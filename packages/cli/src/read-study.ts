@@ -26,7 +26,7 @@ export async function readStudy(folder: string, model: string, data?: string): P
   const trials = records.flatMap(({ configuration, result }) => {
     const parsed = configurationSchema.safeParse(configuration);
     const isWanted = parsed.data?.model === model && (data === undefined || parsed.data.data === data);
-    return parsed.data && isWanted ? [{ ...parsed.data, accuracy: result.accuracy }] : [];
+    return parsed.data && isWanted && "accuracy" in result ? [{ ...parsed.data, accuracy: result.accuracy }] : [];
   });
   const names = [...new Set(trials.map((trial) => trial.data))];
   if (names.length !== 1) {

@@ -1,7 +1,7 @@
 import { ArgumentError } from "@lowbit/core-tensor";
 import { joinPath, openStorage, type Storage } from "@lowbit/core-tensor/storage";
 import { InterruptedError } from "@lowbit/nn";
-import { readStudyState, reportStudy, runStudy, type Study, type StudyState } from "@lowbit/sweep";
+import { type Metric, readStudyState, reportStudy, runStudy, type Study, type StudyState } from "@lowbit/sweep";
 import { thisCommandLine } from "./command-name.js";
 import { currentCommit } from "./current-commit.js";
 import { Interrupted, watchInterrupt } from "./interrupt.js";
@@ -65,15 +65,15 @@ async function runOrRead(study: Study, storage: Storage, options: StudyOptions):
   }
 }
 
-const trialColumns: readonly Column<StudyState["trials"][number]>[] = [
+const trialColumns = ({ name, label, digits }: Metric): readonly Column<StudyState["trials"][number]>[] => [
   { title: "trial", value: ({ key }) => key },
-  { title: "accuracy", value: ({ result }) => `${result.accuracy.toFixed(2)} %`, isNumber: true },
+  { title: label, value: ({ result }) => result[name].toFixed(digits), isNumber: true },
   { title: "s", value: ({ seconds }) => seconds.toFixed(0), isNumber: true },
 ];
 
-export function formatStudy({ study, about, trials, missing, verdicts }: StudyState): string {
+export function formatStudy({ study, about, metric, trials, missing, verdicts }: StudyState): string {
   const lines = [`${study}: ${about}`, `${trials.length} trials done, ${missing.length} missing`];
-  if (trials.length > 0) lines.push("", formatTable(trialColumns, trials));
+  if (trials.length > 0) lines.push("", formatTable(trialColumns(metric), trials));
   lines.push("", ...verdicts.map(({ claim, verdict, because }) => `${verdict}: ${claim}\n  ${because}`));
   return lines.join("\n");
 }

@@ -11,6 +11,8 @@ import { openEngine } from "./open-engine.js";
 import { warn } from "./print.js";
 import { simulateTrained } from "./simulate-trained.js";
 import { stageReporter } from "./stage-reporter.js";
+import { isTextExperiment, parseTextExperiment } from "./text-experiment.js";
+import { prepareTextExperiment, trainLanguageModel } from "./train-language-model.js";
 import { type PreparedExperiment, prepareExperiment, trainNetwork } from "./train-network.js";
 import { trainingReporter } from "./training-reporter.js";
 
@@ -47,7 +49,7 @@ export async function runTrial(
   const { storage, out, backend, threads, build } = stage;
   const engine = await openEngine({ backend, threads, build }, "training"); // its own: it keeps what it has computed with
   try {
-    const run = trial.configuration.scheme === undefined ? trainTrial : distillTrial;
+    const run = runnerOf(trial);
     const folder = folderOf(study, trial, out);
     const result = await run(study, trial, folder, engine, stage);
     if (!study.trials.some((each) => isTaughtBy(each, trial.key))) await removeFiles(storage, folder);
@@ -65,6 +67,32 @@ function folderOf(study: Study, { key }: Trial, out: string): string {
 
 const withFolder = (configuration: JsonObject, { dataFolder }: Stage): JsonObject =>
   dataFolder === undefined ? configuration : { ...configuration, data: `${configuration.data}:${dataFolder}` };
+
+function runnerOf({ configuration }: Trial): typeof trainTrial {
+  if (isTextExperiment(configuration)) return trainTextTrial;
+  return configuration.scheme === undefined ? trainTrial : distillTrial;
+}
+
+async function trainTextTrial(
+  _: Study,
+  trial: Trial,
+  folder: string,
+  engine: Engine,
+  stage: Stage,
+): Promise<TrialResult> {
+  const { storage, registry, signal, progress: show } = stage;
+  const experiment = parseTextExperiment(withFolder(trial.configuration, stage), source);
+  const prepared = await prepareTextExperiment(experiment, { source, registry });
+  const reporter = trainingReporter({ label: trial.key, epochs: experiment.epochs, show, engine });
+  try {
+    const run = { engine, storage, out: folder, resume: true, allowBuildChange: false, signal };
+    const { network } = await trainLanguageModel(prepared, { ...run, callbacks: reporter.callbacks });
+    const { bitsPerCharacter, perplexity, loss, tokens, trainLoss, steps, latentBytes, packedBytes } = network;
+    return { bitsPerCharacter, perplexity, loss, tokens, trainLoss, steps, latentBytes, packedBytes };
+  } finally {
+    reporter.stop();
+  }
+}
 
 async function trainTrial(_: Study, trial: Trial, folder: string, engine: Engine, stage: Stage): Promise<TrialResult> {
   const { storage, registry, signal, progress: show } = stage;

@@ -1,9 +1,9 @@
 import { ArgumentError } from "@lowbit/core-tensor";
 import { didYouMean } from "@lowbit/nn";
-import { apprenticeStudy, dlacStudy, quantizersStudy, type Study, wrpnStudy } from "@lowbit/sweep";
+import { apprenticeStudy, dlacStudy, quantizersStudy, rnnStudy, type Study, wrpnStudy } from "@lowbit/sweep";
 
 /** The studies that `lowbit study` knows. */
-export const studies: readonly Study[] = [wrpnStudy, quantizersStudy, apprenticeStudy, dlacStudy];
+export const studies: readonly Study[] = [wrpnStudy, quantizersStudy, apprenticeStudy, rnnStudy, dlacStudy];
 
 /** @throws {ArgumentError} for a name that is none, with the one that was probably meant */
 export function findStudy(name: string): Study {

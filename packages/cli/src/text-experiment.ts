@@ -17,7 +17,7 @@ export const textExperimentSchema = z
   .strictObject({
     $schema: z.string().optional().describe("where this schema lies, for editors"),
     model: z.enum(languageModelNames as [string, ...string[]]).describe("its recurrent cell"),
-    data: z.string().describe("a text: text:FILE"),
+    data: z.string().describe("a text: text:FILE, moby-dick, penn-treebank:FOLDER"),
     level: z.enum(["char", "word"]).default("char").describe("what a token is: a character, or a word"),
     vocabulary: whole(2, 2 ** 20)
       .default(10_000)

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { openStorage } from "@lowbit/core-tensor/storage";
 import { builtIns, createRegistry } from "@lowbit/quant";
-import { defineStudy, type Trial } from "@lowbit/sweep";
+import { defineStudy, testAccuracy, type Trial } from "@lowbit/sweep";
 import { plugin as wrpn } from "@lowbit/wrpn";
 import { expect, it } from "vitest";
 import { runTrial } from "../src/run-trial.js";
@@ -18,6 +18,7 @@ const trials = [teacher, taught("b", { scheme: "b" }), taught("c", { scheme: "c"
 const study = defineStudy({
   name: "tiny",
   version: 1,
+  metric: testAccuracy,
   about: "two ways to learn from one teacher",
   trials,
   judge: () => [],

@@ -1,6 +1,7 @@
-import { FileFormatError, LowbitError, StorageError } from "@lowbit/core-tensor";
+import { FileFormatError, LowbitError } from "@lowbit/core-tensor";
 import { joinPath, openStorage, type Storage, sha256 } from "@lowbit/core-tensor/storage";
 import type { Dataset } from "./dataset.js";
+import { download, type FetchOptions } from "./download.js";
 import { gunzip } from "./gunzip.js";
 import { IDX_FILES, type IdxFileName, idxFolderSource, readIdxDataset } from "./idx-folder.js";
 
@@ -33,30 +34,14 @@ const CONTENT: Readonly<Record<IdxFileName, { readonly bytes: number; readonly s
   },
 };
 
+const LARGEST_FILE = 2 * CONTENT["train-images-idx3-ubyte"].bytes;
+
 /** The whole of Fashion-MNIST, 60,000 images to train from and 10,000 to test, from the folder of its four files. */
 export function readFashionMnist(
   folder: string,
   { storage = openStorage() }: { readonly storage?: Storage } = {},
 ): Promise<Dataset> {
   return readIdxDataset(idxFolderSource(storage, folder), { name: "fashion-mnist", ...FASHION_MNIST });
-}
-
-/** How far a download has come. `totalBytes` is undefined where the server does not say. */
-export interface FetchProgress {
-  readonly file: string;
-  readonly receivedBytes: number;
-  readonly totalBytes: number | undefined;
-  /** The file was in the folder already, and is intact. */
-  readonly alreadyThere: boolean;
-}
-
-export interface FetchOptions {
-  readonly onProgress?: (progress: FetchProgress) => void;
-  readonly storage?: Storage;
-  /** Another address of the same files, ending with a slash. */
-  readonly origin?: string;
-  readonly fetch?: typeof globalThis.fetch;
-  readonly signal?: AbortSignal;
 }
 
 /**
@@ -78,7 +63,7 @@ export async function fetchFashionMnist(folder: string, options: FetchOptions = 
       continue;
     }
     const url = origin + file;
-    const bytes = await download(url, file, options);
+    const bytes = await download(url, { ...options, file, limit: LARGEST_FILE });
     if (!(await isIntact(bytes, name, url)))
       throw new FileFormatError(`what came from ${url} is not Fashion-MNIST's ${file}: its SHA-256 is another`, {
         where: url,
@@ -95,44 +80,5 @@ async function isIntact(bytes: Uint8Array, name: IdxFileName, where: string): Pr
   } catch (error) {
     if (error instanceof LowbitError) return false;
     throw error;
-  }
-}
-
-async function download(
-  url: string,
-  file: string,
-  { fetch = globalThis.fetch, onProgress, signal }: FetchOptions,
-): Promise<Uint8Array> {
-  const limit = 2 * CONTENT["train-images-idx3-ubyte"].bytes;
-  try {
-    const response = await fetch(url, { signal });
-    if (!response.ok || !response.body)
-      throw new Error(`the server answered ${response.status} ${response.statusText}`);
-    const length = Number(response.headers.get("content-length") ?? Number.NaN);
-    const totalBytes = Number.isSafeInteger(length) ? length : undefined;
-    const chunks: Uint8Array[] = [];
-    let receivedBytes = 0;
-    const reader = response.body.getReader();
-    for (let part = await reader.read(); !part.done; part = await reader.read()) {
-      chunks.push(part.value);
-      receivedBytes += part.value.length;
-      if (receivedBytes > limit) throw new Error("far more came than the file has");
-      onProgress?.({ file, receivedBytes, totalBytes, alreadyThere: false });
-    }
-    const bytes = new Uint8Array(receivedBytes);
-    chunks.reduce((at, chunk) => {
-      bytes.set(chunk, at);
-      return at + chunk.length;
-    }, 0);
-    return bytes;
-  } catch (cause) {
-    const reason =
-      cause instanceof Error ? (cause.cause instanceof Error ? cause.cause.message : cause.message) : String(cause);
-    throw new StorageError(`can't fetch ${url}: ${reason}`, {
-      where: url,
-      hint: "check the network; what is complete in the folder is not fetched again",
-      got: { path: url, errno: "ENETWORK" },
-      cause,
-    });
   }
 }

@@ -10,12 +10,23 @@ export interface Trial {
   readonly configuration: JsonObject;
 }
 
-/** What a finished trial measured. */
+/** What a finished trial measured, by name. */
 export interface TrialResult {
-  /** Of the test images that were told right, in per cent. */
-  readonly accuracy: number;
   readonly [name: string]: number;
 }
+
+/** The measurement that a study's trials are compared by. */
+export interface Metric {
+  /** Its name in a result: each trial has to have measured it. */
+  readonly name: string;
+  /** For people, with its unit: "test accuracy, %". */
+  readonly label: string;
+  /** Digits behind the point where it is shown. */
+  readonly digits: number;
+}
+
+/** Of the test images that were told right, in per cent. */
+export const testAccuracy: Metric = { name: "accuracy", label: "accuracy, %", digits: 2 };
 
 /** Something that the study was made to find out, and what its trials say. */
 export interface Verdict {
@@ -37,6 +48,7 @@ export interface Study {
   readonly version: number;
   /** What it is about, in one line. */
   readonly about: string;
+  readonly metric: Metric;
   /** In the order in which they run: what matters most comes first. */
   readonly trials: readonly Trial[];
   /** Judges the claims by the trials that are finished; the rule is fixed before any of them has run. */

@@ -1,5 +1,5 @@
-export type { FinishedTrial, Study, Trial, TrialResult, Verdict } from "./define-study.js";
-export { defineStudy } from "./define-study.js";
+export type { FinishedTrial, Metric, Study, Trial, TrialResult, Verdict } from "./define-study.js";
+export { defineStudy, testAccuracy } from "./define-study.js";
 export { reportStudy } from "./report-study.js";
 export type { RunStudyOptions, StudyState } from "./run-study.js";
 export { readStudyState, runStudy } from "./run-study.js";
@@ -8,6 +8,7 @@ export { formatSpread, spreadOf } from "./spread.js";
 export { apprenticeStudy } from "./studies/apprentice-study.js";
 export { dlacStudy } from "./studies/dlac-study.js";
 export { quantizersStudy } from "./studies/quantizers-study.js";
+export { rnnStudy } from "./studies/rnn-study.js";
 export { wrpnStudy } from "./studies/wrpn-study.js";
 export type { Provenance, TrialRecord } from "./trial-record.js";
 export { readTrials } from "./trial-record.js";

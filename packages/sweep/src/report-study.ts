@@ -35,6 +35,7 @@ function listRecipe({ trials }: Study): readonly string[] {
  * Nothing in it is written by hand: it can be made anew from the records at any time.
  */
 export function reportStudy(study: Study, { verdicts, trials, missing }: StudyState): Report {
+  const { name, label, digits } = study.metric;
   const claims: Section = {
     heading: "Claims",
     text: ["The rules by which a claim is judged were fixed before any trial ran."],
@@ -47,8 +48,8 @@ export function reportStudy(study: Study, { verdicts, trials, missing }: StudySt
     heading: "Trials",
     text: [`The same in all: ${listRecipe(study).join(", ")}.`],
     table: {
-      columns: ["trial", "accuracy, %", "seconds"],
-      rows: trials.map(({ key, result, seconds }) => [key, result.accuracy.toFixed(2), seconds.toFixed(0)]),
+      columns: ["trial", label, "seconds"],
+      rows: trials.map(({ key, result, seconds }) => [key, result[name].toFixed(digits), seconds.toFixed(0)]),
     },
   };
   return {

@@ -1,6 +1,6 @@
 import { ArgumentError } from "@lowbit/core-tensor";
 import type { Storage } from "@lowbit/core-tensor/storage";
-import type { Study, Trial, TrialResult, Verdict } from "./define-study.js";
+import type { Metric, Study, Trial, TrialResult, Verdict } from "./define-study.js";
 import { type Provenance, readTrial, type TrialRecord, writeTrial } from "./trial-record.js";
 
 /** How far a study has come. */
@@ -8,6 +8,7 @@ export interface StudyState {
   readonly study: string;
   readonly version: number;
   readonly about: string;
+  readonly metric: Metric;
   readonly verdicts: readonly Verdict[];
   readonly trials: readonly TrialRecord[];
   /** Keys of the trials without a result. */
@@ -36,8 +37,8 @@ export async function readStudyState(study: Study, storage: Storage, folder: str
     if (record) trials.push(record);
     else missing.push(trial.key);
   }
-  const { name, version, about } = study;
-  return { study: name, version, about, verdicts: study.judge(trials), trials, missing };
+  const { name, version, about, metric } = study;
+  return { study: name, version, about, metric, verdicts: study.judge(trials), trials, missing };
 }
 
 /**

@@ -14,6 +14,6 @@ export function spreadOf(values: readonly number[]): Spread {
 }
 
 /** "84.20 ± 0.31 (3)": mean, standard deviation and how many. */
-export function formatSpread({ count, mean, deviation }: Spread): string {
-  return count === 1 ? mean.toFixed(2) : `${mean.toFixed(2)} ± ${deviation.toFixed(2)} (${count})`;
+export function formatSpread({ count, mean, deviation }: Spread, digits = 2): string {
+  return count === 1 ? mean.toFixed(digits) : `${mean.toFixed(digits)} ± ${deviation.toFixed(digits)} (${count})`;
 }

@@ -1,7 +1,7 @@
 import { ConfigurationError, FileFormatError } from "@lowbit/core-tensor";
 import { type JsonObject, joinPath, parseJson, type Storage } from "@lowbit/core-tensor/storage";
 import { z } from "zod";
-import type { FinishedTrial, Study, Trial, TrialResult } from "./define-study.js";
+import type { FinishedTrial, Metric, Study, Trial, TrialResult } from "./define-study.js";
 
 /** Who made a result: enough to make it again. */
 export interface Provenance {
@@ -23,7 +23,7 @@ const recordSchema = z.strictObject({
   version: z.int(),
   key: z.string(),
   configuration: z.record(z.string(), z.json()),
-  result: z.object({ accuracy: z.number().min(0).max(100) }).catchall(z.number()),
+  result: z.record(z.string(), z.number()),
   seconds: z.number().min(0),
   made: z.strictObject({
     command: z.string(),
@@ -63,13 +63,13 @@ async function readRecord(storage: Storage, file: string): Promise<StoredRecord>
 /**
  * The record of a finished trial; undefined while there is none.
  *
- * @throws {FileFormatError} when the file is no record
+ * @throws {FileFormatError} when the file is no record, or one that lacks what the study compares
  * @throws {ConfigurationError} when it is of another study, version or configuration: it would be counted for what it is not
  */
 export async function readTrial(
   storage: Storage,
   folder: string,
-  study: Pick<Study, "name" | "version">,
+  study: Pick<Study, "name" | "version" | "metric">,
   { key, configuration }: Trial,
 ): Promise<TrialRecord | undefined> {
   const file = fileOf(folder, key);
@@ -85,7 +85,14 @@ export async function readTrial(
       hint: "another folder, or remove the file: the trial then runs again",
     });
   }
+  checkMetric(record.result, study.metric, file);
   return record;
+}
+
+/** @throws {FileFormatError} for a result without the measurement that a study compares */
+function checkMetric(result: TrialResult, { name }: Metric, where: string): void {
+  if (Number.isFinite(result[name])) return;
+  throw new FileFormatError(`this trial has not measured ${name}`, { where, want: `result.${name}, a number` });
 }
 
 /**

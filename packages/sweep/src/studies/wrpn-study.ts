@@ -1,4 +1,4 @@
-import { defineStudy } from "../define-study.js";
+import { defineStudy, testAccuracy } from "../define-study.js";
 import { type Claim, judgeClaims } from "../judge-claims.js";
 import { formatSpread, type Spread } from "../spread.js";
 import { accuracyOf, allTrials, baseline, type Row, rowOf, SEEDS } from "./wrpn-rows.js";
@@ -51,6 +51,7 @@ const claims: readonly Claim<Row, Spread>[] = [
 export const wrpnStudy = defineStudy({
   name: "wrpn",
   version: 1,
+  metric: testAccuracy,
   about: "WRPN's claims on the full Fashion-MNIST: width against precision, from a resnet8 of quarter width",
   trials: allTrials,
   judge: (finished) =>

@@ -10,12 +10,12 @@ export const CELLS = ["lstm", "gru"] as const;
 
 export type Cell = (typeof CELLS)[number];
 
-/** The multipliers that each precision is tried at. From w1a1's 3x on, embedding and output layer alone make it larger than fp32. */
+/** The multipliers that each precision is tried at. */
 export const FACTORS: Readonly<Record<string, readonly number[]>> = {
-  w4a4: [1, 1.5, 2],
-  w2a4: [1, 1.5, 2, 2.5],
-  w2a2: [1, 2, 2.5, 3],
-  w1a1: [1, 2, 3, 4],
+  w4a4: [1, 1.25, 1.5],
+  w2a4: [1, 1.25, 1.5, 2],
+  w2a2: [1, 1.5, 2, 2.5],
+  w1a1: [1, 1.5, 2, 3],
 };
 export const PRECISIONS = Object.keys(FACTORS);
 
@@ -35,8 +35,8 @@ export const nameOf = ({ cell, precision, factor }: Row): string => `${cell} ${f
 const trialOf = (row: Row, seed: number): Trial => ({
   key: `${nameOf(row).replaceAll(" ", "-")}-seed${seed}`,
   configuration: {
-    ...{ model: row.cell, data: "moby-dick", level: "char", limit: 100_000, hidden: 64, width: row.factor },
-    ...{ precision: row.precision, quantizer: "wrpn", epochs: 4, optimiser: "adamw", learningRate: 0.004 },
+    ...{ model: row.cell, data: "moby-dick", level: "char", limit: 150_000, hidden: 64, width: row.factor },
+    ...{ precision: row.precision, quantizer: "wrpn", epochs: 3, optimiser: "adamw", learningRate: 0.004 },
     ...{ schedule: "cosine", seed },
   },
 });

@@ -15,6 +15,7 @@ import { addNewVerb } from "./verbs/new.js";
 import { addPredictVerb } from "./verbs/predict.js";
 import { addSampleVerb } from "./verbs/sample.js";
 import { addSchemaVerb } from "./verbs/schema.js";
+import { addSearchVerb } from "./verbs/search.js";
 import { addSimulateVerb } from "./verbs/simulate.js";
 import { addStudyVerb } from "./verbs/study.js";
 import { addTrainVerb } from "./verbs/train.js";
@@ -50,6 +51,7 @@ export function createProgram(): Command {
     addDemoVerb,
     addSimulateVerb,
     addStudyVerb,
+    addSearchVerb,
   ];
   for (const addVerb of verbs) addVerb(program as Command);
   return program as Command;

@@ -34,6 +34,9 @@ const source = { kind: "options" } as const;
 /** "trial NAME": the network that another trial has trained. */
 const REFERENCE = "trial ";
 
+/** A study, or whatever else has trials that may learn from each other. */
+type Trials = Pick<Study, "trials">;
+
 const isTaughtBy = ({ configuration }: Trial, key: string): boolean => configuration.teacher === `${REFERENCE}${key}`;
 
 /**
@@ -41,7 +44,7 @@ const isTaughtBy = ({ configuration }: Trial, key: string): boolean => configura
  * goes on. In the end the folder is gone, unless another trial of the study learns from the network in it.
  */
 export async function runTrial(
-  study: Study,
+  study: Trials,
   trial: Trial,
   made: Pick<Provenance, "command" | "commit">,
   stage: Stage,
@@ -60,7 +63,7 @@ export async function runTrial(
   }
 }
 
-function folderOf(study: Study, { key }: Trial, out: string): string {
+function folderOf(study: Trials, { key }: Trial, out: string): string {
   const isKept = study.trials.some((each) => isTaughtBy(each, key));
   return joinPath(joinPath(out, isKept ? "networks" : "unfinished"), key);
 }
@@ -74,7 +77,7 @@ function runnerOf({ configuration }: Trial): typeof trainTrial {
 }
 
 async function trainTextTrial(
-  _: Study,
+  _: Trials,
   trial: Trial,
   folder: string,
   engine: Engine,
@@ -94,7 +97,7 @@ async function trainTextTrial(
   }
 }
 
-async function trainTrial(_: Study, trial: Trial, folder: string, engine: Engine, stage: Stage): Promise<TrialResult> {
+async function trainTrial(_: Trials, trial: Trial, folder: string, engine: Engine, stage: Stage): Promise<TrialResult> {
   const { storage, registry, signal, progress: show } = stage;
   const { simulation, ...fields } = trial.configuration;
   const experiment = parseExperiment(withFolder(fields, stage), source);
@@ -133,7 +136,7 @@ async function simulateNetwork(
 }
 
 async function distillTrial(
-  study: Study,
+  study: Trials,
   trial: Trial,
   folder: string,
   engine: Engine,
@@ -163,7 +166,7 @@ async function distillTrial(
 }
 
 /** What a distillation reads as its teacher: a folder in place of a trial's name. Trains that trial's network where it is gone. */
-async function teacherOf(study: Study, { configuration, key }: Trial, engine: Engine, stage: Stage) {
+async function teacherOf(study: Trials, { configuration, key }: Trial, engine: Engine, stage: Stage) {
   const { teacher } = configuration;
   const named = study.trials.find((each) => teacher === `${REFERENCE}${each.key}`);
   if (!named) {

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { openStorage } from "@lowbit/core-tensor/storage";
 import { builtIns, createRegistry } from "@lowbit/quant";
-import { defineStudy, testAccuracy, type Trial } from "@lowbit/sweep";
+import { defineStudy, type Trial, testAccuracy } from "@lowbit/sweep";
 import { plugin as wrpn } from "@lowbit/wrpn";
 import { expect, it } from "vitest";
 import { runTrial } from "../src/run-trial.js";

@@ -3,6 +3,8 @@ export { defineStudy, testAccuracy } from "./define-study.js";
 export { reportStudy } from "./report-study.js";
 export type { RunStudyOptions, StudyState } from "./run-study.js";
 export { readStudyState, runStudy } from "./run-study.js";
+export type { FoundMultiplier, MultiplierSearch, SearchOptions, Tried } from "./search-multiplier.js";
+export { searchMultiplier } from "./search-multiplier.js";
 export type { Spread } from "./spread.js";
 export { formatSpread, spreadOf } from "./spread.js";
 export { apprenticeStudy } from "./studies/apprentice-study.js";

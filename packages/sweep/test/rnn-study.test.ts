@@ -38,8 +38,8 @@ describe("the study of recurrent networks", () => {
   it("does not count what is as good and larger, or smaller and worse, and is open until all are there", () => {
     const rows = { ...everyRow(2.9, 500), "gru-3x-w1a1": [2.6, 801] as const, ...fp32 };
     expect(mainVerdict(finishedWith(rows)).verdict).toBe("not reproduced");
-    const { "gru-1x-w2a2": _, ...fewer } = rows;
-    expect(mainVerdict(finishedWith(fewer))).toMatchObject({
+    const fewer = finishedWith(rows).filter(({ key }) => !key.startsWith("gru-1x-w2a2"));
+    expect(mainVerdict(fewer)).toMatchObject({
       verdict: "open",
       because: expect.stringContaining("gru 1x w2a2"),
     });

@@ -56,7 +56,7 @@ export async function evaluateLanguageModel(
 }
 
 /** The kernels of the weighted layers in order of computing, each once however many steps run it. */
-function recurrentKernels({ programs }: Explanation, { precision, layers }: Quantization): LayerKernel[] {
+export function recurrentKernels({ programs }: Explanation, { precision, layers }: Quantization): LayerKernel[] {
   const { weightBits, inputBits } = parsePrecision(precision);
   const quantized = new Map(layers.map((each) => [each.layer, each]));
   const found = new Map<string, LayerKernel>();

@@ -2,13 +2,7 @@ import { ArgumentError, type Engine, FileFormatError, LowbitError } from "@lowbi
 import { type Generation, type JsonValue, openGeneration, type Storage } from "@lowbit/core-tensor/storage";
 import { loadCheckpoint } from "@lowbit/nn";
 import type { Registry } from "@lowbit/quant";
-import {
-  isPackedLanguageModel,
-  type LanguageModel,
-  type LanguageModelOptions,
-  languageModel,
-  readPackedLanguageModel,
-} from "@lowbit/rnn";
+import { type LanguageModel, type LanguageModelOptions, languageModel, packedLanguageModels } from "@lowbit/rnn";
 import { parseQuantization } from "./network-notes.js";
 import { isLanguageModelName } from "./text-experiment.js";
 import { parseTextNotes, type TextNotes } from "./text-notes.js";
@@ -28,7 +22,8 @@ export interface OpenedLanguageModel {
 export function isLanguageModel(generation: Generation): boolean {
   const { model } = (generation.state ?? {}) as { model?: JsonValue };
   return (
-    isPackedLanguageModel(generation) || isLanguageModelName((model as { name?: unknown } | null | undefined)?.name)
+    packedLanguageModels.isPacked(generation) ||
+    isLanguageModelName((model as { name?: unknown } | null | undefined)?.name)
   );
 }
 
@@ -41,7 +36,7 @@ export async function findLanguageModel(
   if ((await storage.status(folder))?.kind !== "folder") return undefined;
   const generation = await openGeneration(storage, folder);
   if (!generation || !isLanguageModel(generation)) return undefined;
-  return isPackedLanguageModel(generation)
+  return packedLanguageModels.isPacked(generation)
     ? openPacked(generation, folder, registry)
     : openTrained(storage, folder, registry);
 }
@@ -67,7 +62,7 @@ export async function openLanguageModel(
 
 async function openPacked(generation: Generation, folder: string, registry: Registry): Promise<OpenedLanguageModel> {
   const file = `${folder}/manifest.json`;
-  const { model, notes: stored } = await readPackedLanguageModel(generation, folder, {
+  const { model, notes: stored } = await packedLanguageModels.read(generation, folder, {
     registry,
     parseQuantization: (value) => parseQuantization(value, registry, file),
   });

@@ -1,5 +1,5 @@
 import { openStorage } from "@lowbit/core-tensor/storage";
-import { datasetKinds, textKinds } from "@lowbit/data";
+import { datasetKinds, labelledTextKinds, textKinds } from "@lowbit/data";
 import { modelNames } from "@lowbit/nn";
 import type { ListedQuantizer, ListedScheme } from "@lowbit/quant";
 import { languageModelNames } from "@lowbit/rnn";
@@ -30,7 +30,7 @@ const origin: readonly Column<ListedQuantizer>[] = [
   { title: "source", value: ({ source }) => source ?? "" },
 ];
 
-const knownData = [...datasetKinds, ...textKinds];
+const knownData = [...datasetKinds, ...textKinds, ...labelledTextKinds];
 
 /** Everything of one kind that a name on the command line can mean. */
 export async function listKnown(kind: string, plugins: readonly string[]): Promise<KnownList> {

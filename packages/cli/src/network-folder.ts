@@ -13,6 +13,7 @@ import {
 } from "@lowbit/quant";
 import { isLanguageModel } from "./language-model-folder.js";
 import { type NetworkNotes, parseNotes, parseQuantization } from "./network-notes.js";
+import { isTextClassifier } from "./text-classifier-folder.js";
 
 interface Opened {
   readonly folder: string;
@@ -65,6 +66,13 @@ async function openFolder(storage: Storage, folder: string, registry: Registry):
       where: folder,
       want: "a network for images",
       hint: "eval, convert and sample read language models",
+    });
+  }
+  if (isTextClassifier(generation)) {
+    throw new ArgumentError(`the network in ${JSON.stringify(folder)} classifies texts`, {
+      where: folder,
+      want: "a network for images",
+      hint: "eval, convert and predict read text classifiers",
     });
   }
   if (!isPackedGeneration(generation)) return openTrained(storage, folder, registry);

@@ -1,14 +1,21 @@
 import { ArgumentError, type Engine } from "@lowbit/core-tensor";
 import { type JsonObject, openStorage, type Storage } from "@lowbit/core-tensor/storage";
 import { convert, type Registry, savePackedFolder } from "@lowbit/quant";
-import { packLanguageModel, savePackedLanguageModel } from "@lowbit/rnn";
-import { findLanguageModel, type OpenedLanguageModel } from "./language-model-folder.js";
+import {
+  type LanguageModel,
+  type PackedFolder,
+  packedLanguageModels,
+  packedTextClassifiers,
+  type TextClassifier,
+} from "@lowbit/rnn";
+import { findLanguageModel } from "./language-model-folder.js";
 import { type Network, openNetwork } from "./network-folder.js";
 import { type EngineChoice, openEngine } from "./open-engine.js";
 import { checkOutFolder } from "./out-folder.js";
 import { loadRegistry } from "./plugins.js";
 import { note, warn } from "./print.js";
 import { formatBytes } from "./table.js";
+import { findTextClassifier } from "./text-classifier-folder.js";
 
 export interface Conversion {
   readonly from: string;
@@ -34,15 +41,17 @@ export async function runConversion(
   const storage = openStorage();
   const registry = await loadRegistry(storage, plugin);
   const languageModel = await findLanguageModel(storage, folder, registry);
-  const network = languageModel ?? (await openNetwork(storage, folder, registry));
+  const classifier = languageModel ? undefined : await findTextClassifier(storage, folder, registry);
+  const network = languageModel ?? classifier ?? (await openNetwork(storage, folder, registry));
   if (network.kind === "trained" && !network.isFinished)
     note(`the run in ${folder} is not finished; packing where it stands`);
   await checkOutFolder(storage, out);
   const engine = await openEngine({ backend, threads, build }, "training"); // packed codes are the same for everybody
   try {
-    return languageModel
-      ? await convertLanguageModel(languageModel, { engine, storage, out, registry })
-      : await convertNetwork(network as Network, { engine, storage, out });
+    const run = { engine, storage, out, registry };
+    if (languageModel) return await convertRecurrent(languageModel, packedLanguageModels, run);
+    if (classifier) return await convertRecurrent(classifier, packedTextClassifiers, run);
+    return await convertNetwork(network as Network, run);
   } finally {
     await engine.close();
   }
@@ -56,19 +65,28 @@ const alreadyPacked = (folder: string): ArgumentError =>
     want: "a folder that train has written",
   });
 
-async function convertLanguageModel(
-  network: OpenedLanguageModel,
+/** A recurrent network out of a folder, whatever it does. */
+interface OpenedRecurrent<Model> {
+  readonly kind: "trained" | "packed";
+  readonly folder: string;
+  readonly model: Model;
+  readonly notes: object;
+  load(engine: Engine): Promise<void>;
+}
+
+async function convertRecurrent<Model extends LanguageModel | TextClassifier>(
+  { folder, kind, model, notes, load }: OpenedRecurrent<Model>,
+  packing: PackedFolder<Model>,
   run: { readonly engine: Engine; readonly storage: Storage; readonly out: string; readonly registry: Registry },
 ): Promise<Conversion> {
   const { engine, storage, out, registry } = run;
-  const { folder, kind, model, notes } = network;
   if (kind === "packed") throw alreadyPacked(folder);
   const { quantization, latentBytes } = model;
   if (quantization.layers.length === 0) warn(NOTHING_TO_PACK);
-  await network.load(engine);
-  const packed = await packLanguageModel(model, engine, registry);
+  await load(engine);
+  const packed = await packing.pack(model, engine, registry);
   const stored = JSON.parse(JSON.stringify(notes)) as JsonObject;
-  await savePackedLanguageModel(storage, out, { model: packed, engine, notes: stored });
+  await packing.save(storage, out, { model: packed, engine, notes: stored });
   return {
     ...{ from: folder, out, precision: quantization.precision, quantizer: quantization.scheme },
     ...{ latentBytes, packedBytes: packed.packedBytes },

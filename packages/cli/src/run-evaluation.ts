@@ -1,6 +1,7 @@
 import { openStorage } from "@lowbit/core-tensor/storage";
 import { evaluateLanguageModel, type LanguageModelEvaluation } from "./evaluate-language-model.js";
 import { evaluateNetwork, type NetworkEvaluation } from "./evaluate-network.js";
+import { evaluateTextClassifier, type TextClassifierEvaluation } from "./evaluate-text-classifier.js";
 import { findLanguageModel, type OpenedLanguageModel } from "./language-model-folder.js";
 import { type Network, openNetwork } from "./network-folder.js";
 import { type EngineChoice, openEngine } from "./open-engine.js";
@@ -10,6 +11,7 @@ import { loadRegistry } from "./plugins.js";
 import { note, warn } from "./print.js";
 import { startProgress } from "./progress.js";
 import { formatBytes, formatTable } from "./table.js";
+import { findTextClassifier } from "./text-classifier-folder.js";
 import { limitText } from "./train-language-model.js";
 
 export interface EvalOptions extends Partial<EngineChoice> {
@@ -25,13 +27,21 @@ export interface EvalOptions extends Partial<EngineChoice> {
 export async function runEvaluation(
   folder: string,
   options: EvalOptions,
-): Promise<{ readonly figures: NetworkEvaluation | LanguageModelEvaluation; readonly text: string }> {
+): Promise<{
+  readonly figures: NetworkEvaluation | LanguageModelEvaluation | TextClassifierEvaluation;
+  readonly text: string;
+}> {
   const storage = openStorage();
   const registry = await loadRegistry(storage, options.plugin);
   const languageModel = await findLanguageModel(storage, folder, registry);
   if (languageModel) {
     const figures = await evaluateText(languageModel, options);
     return { figures, text: formatTextEvaluation(figures) };
+  }
+  const classifier = await findTextClassifier(storage, folder, registry);
+  if (classifier) {
+    const figures = await evaluateTextClassifier(classifier, options);
+    return { figures, text: formatClassifierEvaluation(figures) };
   }
   const figures = await evaluateImages(await openNetwork(storage, folder, registry), options);
   return { figures, text: formatEvaluation(figures) };
@@ -101,6 +111,15 @@ function formatTextEvaluation(found: LanguageModelEvaluation): string {
   return [
     `${bitsPerCharacter.toFixed(3)} bits per character, perplexity ${perplexity.toFixed(2)} on ${tokens} tokens (${level}s), loss ${loss.toFixed(4)}`,
     `${tokensPerSecond.toFixed(0)} tokens/s on ${formatEngine(found)}`,
+    ...formatWeights(found),
+  ].join("\n");
+}
+
+function formatClassifierEvaluation(found: TextClassifierEvaluation): string {
+  const { accuracy, loss, texts, textsPerSecond } = found;
+  return [
+    `${accuracy.toFixed(2)} % of ${texts} texts right, loss ${loss.toFixed(4)}`,
+    `${textsPerSecond.toFixed(0)} texts/s on ${formatEngine(found)}`,
     ...formatWeights(found),
   ].join("\n");
 }

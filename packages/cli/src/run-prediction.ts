@@ -6,7 +6,10 @@ import { compileForward } from "@lowbit/nn";
 import { type Network, openNetwork } from "./network-folder.js";
 import { type EngineChoice, openEngine } from "./open-engine.js";
 import { loadRegistry } from "./plugins.js";
+import { rankClasses } from "./rank-classes.js";
+import { predictText } from "./run-text-prediction.js";
 import { formatTable } from "./table.js";
+import { findTextClassifier } from "./text-classifier-folder.js";
 
 /** The packed network that comes with this package; `npm run make-pretrained` makes it. */
 export const pretrainedFolder = fileURLToPath(new URL("../assets/resnet8-fashion-mnist-w2a2", import.meta.url));
@@ -22,6 +25,7 @@ export interface PredictOptions extends Partial<EngineChoice> {
 }
 
 export interface Prediction {
+  /** The file: a picture, or a text. */
   readonly image: string;
   readonly model: string;
   /** The likeliest first. */
@@ -35,8 +39,11 @@ export interface Prediction {
 export async function runPrediction(file: string, options: PredictOptions): Promise<Prediction> {
   const { model: folder = pretrainedFolder, top, invert, plugin, backend, threads, build } = options;
   const storage = openStorage();
+  const registry = await loadRegistry(storage, plugin);
+  const classifier = await findTextClassifier(storage, folder, registry);
+  if (classifier) return predictText(file, classifier, { storage, top, backend, threads, build });
   const image = await readImage(storage, file);
-  const network = await openNetwork(storage, folder, await loadRegistry(storage, plugin));
+  const network = await openNetwork(storage, folder, registry);
   const { images, inverted } = prepareImage(image, network, invert);
   const engine = await openEngine({ backend, threads, build }, "inference");
   try {
@@ -102,16 +109,6 @@ function hasLightBorder(pixels: Uint8Array, [C, H, W]: readonly [number, number,
     }
   }
   return sum / count > 127.5;
-}
-
-/** Softmax in float64, the likeliest first. */
-function rankClasses(logits: readonly number[], names: readonly string[]): { name: string; probability: number }[] {
-  const largest = Math.max(...logits);
-  const exponentials = logits.map((logit) => Math.exp(logit - largest));
-  const total = exponentials.reduce((sum, value) => sum + value, 0);
-  return exponentials
-    .map((value, k) => ({ name: names[k] ?? `class ${k}`, probability: value / total }))
-    .sort((a, b) => b.probability - a.probability);
 }
 
 function describePreparation(

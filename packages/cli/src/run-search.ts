@@ -18,7 +18,7 @@ import { note } from "./print.js";
 import { readFields } from "./read-fields.js";
 import { runTrial } from "./run-trial.js";
 import { type Column, formatTable } from "./table.js";
-import { isTextExperiment } from "./text-experiment.js";
+import { isClassification, isTextExperiment } from "./text-experiment.js";
 import { readTask } from "./training-task.js";
 
 export interface SearchVerbOptions {
@@ -64,7 +64,7 @@ export async function runSearch(file: string, options: SearchVerbOptions): Promi
   readTask(trialOf(multipliers[multipliers.length - 1], precision, 1).configuration, source, {
     trainingMemory: "packed",
   });
-  const isText = isTextExperiment(fields);
+  const isText = isTextExperiment(fields) && !isClassification(fields);
   const metric = isText ? bitsPerCharacter : testAccuracy;
   const registry = await loadRegistry(storage, plugin);
   const interrupt = watchInterrupt({ onFirst: () => note("\nstopping after this step; Ctrl-C again ends at once") });

@@ -11,9 +11,10 @@ import { openEngine } from "./open-engine.js";
 import { warn } from "./print.js";
 import { simulateTrained } from "./simulate-trained.js";
 import { stageReporter } from "./stage-reporter.js";
-import { isTextExperiment, parseTextExperiment } from "./text-experiment.js";
+import { isClassification, isTextExperiment, parseTextExperiment } from "./text-experiment.js";
 import { prepareTextExperiment, trainLanguageModel } from "./train-language-model.js";
 import { type PreparedExperiment, prepareExperiment, trainNetwork } from "./train-network.js";
+import { prepareTextClassifier, trainTextClassifier } from "./train-text-classifier.js";
 import { trainingReporter } from "./training-reporter.js";
 
 /** Where and how the trials of a study run. */
@@ -72,6 +73,7 @@ const withFolder = (configuration: JsonObject, { dataFolder }: Stage): JsonObjec
   dataFolder === undefined ? configuration : { ...configuration, data: `${configuration.data}:${dataFolder}` };
 
 function runnerOf({ configuration }: Trial): typeof trainTrial {
+  if (isClassification(configuration)) return trainClassifierTrial;
   if (isTextExperiment(configuration)) return trainTextTrial;
   return configuration.scheme === undefined ? trainTrial : distillTrial;
 }
@@ -92,6 +94,27 @@ async function trainTextTrial(
     const { network } = await trainLanguageModel(prepared, { ...run, callbacks: reporter.callbacks });
     const { bitsPerCharacter, perplexity, loss, tokens, trainLoss, steps, latentBytes, packedBytes } = network;
     return { bitsPerCharacter, perplexity, loss, tokens, trainLoss, steps, latentBytes, packedBytes };
+  } finally {
+    reporter.stop();
+  }
+}
+
+async function trainClassifierTrial(
+  _: Trials,
+  trial: Trial,
+  folder: string,
+  engine: Engine,
+  stage: Stage,
+): Promise<TrialResult> {
+  const { storage, registry, signal, progress: show } = stage;
+  const experiment = parseTextExperiment(withFolder(trial.configuration, stage), source);
+  const prepared = await prepareTextClassifier(experiment, { source, registry });
+  const reporter = trainingReporter({ label: trial.key, epochs: experiment.epochs, show, engine });
+  try {
+    const run = { engine, storage, out: folder, resume: true, allowBuildChange: false, signal };
+    const { network } = await trainTextClassifier(prepared, { ...run, callbacks: reporter.callbacks });
+    const { accuracy, loss, trainAccuracy, trainLoss, steps, latentBytes, packedBytes } = network;
+    return { accuracy, loss, trainAccuracy, trainLoss, steps, latentBytes, packedBytes };
   } finally {
     reporter.stop();
   }

@@ -1,3 +1,4 @@
+import { isLabelledTextName } from "@lowbit/data";
 import { languageModelNames } from "@lowbit/rnn";
 import { z } from "zod";
 import {
@@ -17,7 +18,11 @@ export const textExperimentSchema = z
   .strictObject({
     $schema: z.string().optional().describe("where this schema lies, for editors"),
     model: z.enum(languageModelNames as [string, ...string[]]).describe("its recurrent cell"),
-    data: z.string().describe("a text: text:FILE, moby-dick, penn-treebank:FOLDER"),
+    data: z
+      .string()
+      .describe(
+        "a text, such as text:FILE or moby-dick; or labelled texts, such as spam-assassin: lowbit list datasets",
+      ),
     level: z.enum(["char", "word"]).default("char").describe("what a token is: a character, or a word"),
     vocabulary: whole(2, 2 ** 20)
       .default(10_000)
@@ -39,9 +44,13 @@ export const textExperimentSchema = z
     batch: whole(1, 65_536)
       .optional()
       .describe(
-        "pieces of the text that a step reads side by side; where absent as many, up to 32, as leave 400 steps an epoch",
+        "pieces of the text that a step reads side by side; where absent as many, up to 32, as leave 400 steps an epoch; of labelled texts 32",
       ),
-    steps: whole(1, 10_000).optional().describe("tokens of each piece in one step; 32, or fewer for a short text"),
+    steps: whole(1, 10_000)
+      .optional()
+      .describe(
+        "tokens of each piece in one step; 32, or fewer for a short text; of labelled texts those of each that are read, 64",
+      ),
     seed: whole(0, Number.MAX_SAFE_INTEGER).default(0).describe("decides initial weights and dropout"),
     optimiser: z.enum(["adamw", "sgd"]).default("adamw"),
     learningRate: above0(1e6).default(0.004).describe("of the first step; the schedule goes on from it"),
@@ -71,7 +80,13 @@ export function parseTextExperiment(fields: unknown, source: ExperimentSource): 
 export const isLanguageModelName = (name: unknown): boolean =>
   typeof name === "string" && languageModelNames.includes(name);
 
-/** Whether fields of an experiment mean a language model. */
+/** Whether fields of an experiment mean a network that classifies texts. */
+export const isClassification = (fields: unknown): boolean => {
+  const { data } = (fields ?? {}) as { data?: unknown };
+  return isTextExperiment(fields) && typeof data === "string" && isLabelledTextName(data);
+};
+
+/** Whether fields of an experiment mean a recurrent network. */
 export const isTextExperiment = (fields: unknown): boolean =>
   isLanguageModelName((fields as { model?: unknown } | null)?.model);
 

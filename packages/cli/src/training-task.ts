@@ -6,7 +6,7 @@ import type { z } from "zod";
 import { type ExperimentSource, experimentSchema, parseExperiment } from "./experiment.js";
 import { checkOutFolder } from "./out-folder.js";
 import { warn } from "./print.js";
-import { isTextExperiment, parseTextExperiment, textExperimentSchema } from "./text-experiment.js";
+import { isClassification, isTextExperiment, parseTextExperiment, textExperimentSchema } from "./text-experiment.js";
 import {
   formatTrainedLanguageModel,
   prepareTextExperiment,
@@ -14,13 +14,19 @@ import {
   trainLanguageModel,
 } from "./train-language-model.js";
 import { formatTrained, prepareExperiment, type TrainedNetwork, trainNetwork } from "./train-network.js";
+import {
+  formatTrainedTextClassifier,
+  prepareTextClassifier,
+  type TrainedTextClassifier,
+  trainTextClassifier,
+} from "./train-text-classifier.js";
 import type { TrainingRun } from "./training-run.js";
 import { watchLayers } from "./watch-layers.js";
 
 /** What a run trained, as JSON and for people. */
 export interface Trained {
   readonly start: Start;
-  readonly network: TrainedNetwork | TrainedLanguageModel;
+  readonly network: TrainedNetwork | TrainedLanguageModel | TrainedTextClassifier;
   readonly text: string;
 }
 
@@ -32,7 +38,7 @@ export interface TrainingTask {
   prepare(registry: Registry): Promise<(run: TrainingRun) => Promise<Trained>>;
 }
 
-/** Reads an experiment: of a language model where its model is one, of a network for images otherwise. */
+/** Reads an experiment: of a recurrent network where its model is one, for labelled texts or to go on with a text; of a network for images otherwise. */
 export function readTask(fields: unknown, source: ExperimentSource, memory: TrainingMemory): TrainingTask {
   if (isTextExperiment(fields)) {
     const experiment = parseTextExperiment(fields, source);
@@ -40,6 +46,13 @@ export function readTask(fields: unknown, source: ExperimentSource, memory: Trai
       schema: textExperimentSchema,
       experiment,
       prepare: async (registry) => {
+        if (isClassification(experiment)) {
+          const prepared = await prepareTextClassifier(experiment, { source, registry });
+          return async (run) => {
+            const { network, start } = await trainTextClassifier(prepared, run);
+            return { start, network, text: formatTrainedTextClassifier(network) };
+          };
+        }
         const prepared = await prepareTextExperiment(experiment, { source, registry });
         return async (run) => {
           const { network, start } = await trainLanguageModel(prepared, run);

@@ -9,21 +9,19 @@ export type { VanillaCellOptions } from "./cells/vanilla-cell.js";
 export { vanillaCell } from "./cells/vanilla-cell.js";
 export type { GenerateOptions } from "./language-model/generate-tokens.js";
 export { generateTokens } from "./language-model/generate-tokens.js";
-export type { LanguageModel, LanguageModelParts } from "./language-model/language-model.js";
-export { languageModel, recurrentLayerNames } from "./language-model/language-model.js";
+export type { LanguageModel } from "./language-model/language-model.js";
+export { languageModel, packedLanguageModels } from "./language-model/language-model.js";
 export type { LanguageModelCost, LanguageModelCostOptions } from "./language-model/language-model-cost.js";
 export { languageModelCost } from "./language-model/language-model-cost.js";
 export type { LanguageModelOptions } from "./language-model/language-model-options.js";
 export { languageModelNames } from "./language-model/language-model-options.js";
-export type { PackedLanguageModel } from "./language-model/packed-language-model.js";
-export {
-  isPackedLanguageModel,
-  packLanguageModel,
-  readPackedLanguageModel,
-  savePackedLanguageModel,
-} from "./language-model/packed-language-model.js";
+export type { PackedFolder, ReadPackedOptions } from "./language-model/packed-folder.js";
+export type { RecurrentNetworkParts } from "./language-model/recurrent-network.js";
+export { recurrentLayerNames } from "./language-model/recurrent-network.js";
 export type { BoundEdgeQuantizer, BoundMatrixQuantizer, CellQuantizers } from "./quantization/cell-quantizers.js";
 export type { CellQuantizationOptions } from "./quantization/plan-cell-quantization.js";
 export { bindCellQuantizers, planCellQuantization } from "./quantization/plan-cell-quantization.js";
+export type { TextClassifierOptions } from "./text-classifier/text-classifier.js";
+export { packedTextClassifiers, type TextClassifier, textClassifier } from "./text-classifier/text-classifier.js";
 export type { Unrolled, UnrolledBothWays, UnrollOptions } from "./unroll.js";
 export { unroll, unrollBothWays } from "./unroll.js";

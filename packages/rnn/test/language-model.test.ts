@@ -8,11 +8,9 @@ import {
   generateTokens,
   type LanguageModel,
   languageModel,
-  packLanguageModel,
+  packedLanguageModels,
   planCellQuantization,
-  readPackedLanguageModel,
   recurrentLayerNames,
-  savePackedLanguageModel,
 } from "../src/index.js";
 
 const registry = createRegistry(builtIns, wrpnPlugin);
@@ -75,12 +73,12 @@ describe.each(["lstm", "gru", "vanilla"])("a language model of %s cells", (name)
       const { model } = await trained(name, precision, 3);
       await resetCarried(engine, model);
       const storage = createStorage(createMemoryDisk(), () => "t");
-      const packed = await packLanguageModel(model, engine, registry);
-      await savePackedLanguageModel(storage, "packed", { model: packed, engine, notes: { a: 1 } });
+      const packed = await packedLanguageModels.pack(model, engine, registry);
+      await packedLanguageModels.save(storage, "packed", { model: packed, engine, notes: { a: 1 } });
       const generation = await openGeneration(storage, "packed");
       if (!generation) throw new Error("nothing was written");
       const parseQuantization = (stored: unknown) => stored as Quantization;
-      const read = await readPackedLanguageModel(generation, "packed", { registry, parseQuantization });
+      const read = await packedLanguageModels.read(generation, "packed", { registry, parseQuantization });
       expect(read.notes).toEqual({ a: 1 });
       expect(read.model.packedBytes).toBe(model.packedBytes);
       expect(read.model.latentBytes).toBe(model.latentBytes);
@@ -105,7 +103,7 @@ it("takes fewer bytes packed, the fewer its bits", () => {
 
 it("quantizes by another scheme, with a scale for each row", async () => {
   const model = make("gru", "w4a4", OPTIONS, "uniform");
-  const packed = await packLanguageModel(model, engine, registry);
+  const packed = await packedLanguageModels.pack(model, engine, registry);
   const tokens = circles(5, 2);
   expect((await forward(packed)({ tokens })).logits.data).toEqual((await forward(model)({ tokens })).logits.data);
 });
@@ -124,7 +122,7 @@ describe("options", () => {
     await resetCarried(engine, tied);
     expect((await run({ tokens: circles(3, 1) })).logits.data).toEqual(new Float32Array(33)); // nothing to multiply with
     expect(before).not.toEqual(new Float32Array(33));
-    const packed = await packLanguageModel(tied, engine, registry);
+    const packed = await packedLanguageModels.pack(tied, engine, registry);
     expect((await forward(packed)({ tokens: circles(3, 1) })).logits.data).toEqual(new Float32Array(33));
   });
 
@@ -161,7 +159,9 @@ describe("a text that goes on", () => {
     const prompt = [...circles(8, 1).data];
     const want = [...circles(12, 1, 8).data];
     expect(await collect(model, { prompt, temperature: 0 })).toEqual(want);
-    expect(await collect(await packLanguageModel(model, engine, registry), { prompt, temperature: 0 })).toEqual(want);
+    expect(await collect(await packedLanguageModels.pack(model, engine, registry), { prompt, temperature: 0 })).toEqual(
+      want,
+    );
   });
 
   it("is the same for a seed, another for another, and never has a token that is left out", async () => {

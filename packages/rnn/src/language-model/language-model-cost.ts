@@ -1,7 +1,8 @@
 import { elementsOf } from "@lowbit/core-tensor";
 import { parsePrecision, type Registry, type Scheme } from "@lowbit/quant";
 import { planCellQuantization } from "../quantization/plan-cell-quantization.js";
-import { type LanguageModel, languageModel, recurrentLayerNames } from "./language-model.js";
+import { type LanguageModel, languageModel } from "./language-model.js";
+import { recurrentLayerNames } from "./recurrent-network.js";
 
 /** What a language model takes, beside the same at 1x in fp32. */
 export interface LanguageModelCost {

@@ -1,30 +1,21 @@
 import {
   ArgumentError,
-  add,
-  bytesOf,
   currentTrace,
-  elementsOf,
-  FileFormatError,
   gather,
-  type HostTensor,
   inLayer,
-  matmul,
   reshape,
   ShapeError,
   type Tensor,
   type Variable,
 } from "@lowbit/core-tensor";
-import { type Context, type DropoutLayerOptions, didYouMean, dropoutLayer, type Layer, type Model } from "@lowbit/nn";
-import type { Quantization, Registry } from "@lowbit/quant";
+import { type Context, didYouMean, type Model } from "@lowbit/nn";
+import type { Quantization } from "@lowbit/quant";
 import { type CarriedState, carryState } from "../carried-state.js";
-import { CellParameters } from "../cells/cell-parameters.js";
-import { gruCell } from "../cells/gru-cell.js";
-import { lstmCell } from "../cells/lstm-cell.js";
-import type { CellOptions, RecurrentCell, RecurrentState } from "../cells/recurrent-cell.js";
-import { vanillaCell } from "../cells/vanilla-cell.js";
-import { bindCellQuantizers } from "../quantization/plan-cell-quantization.js";
+import type { RecurrentState } from "../cells/recurrent-cell.js";
 import { unroll } from "../unroll.js";
 import { checkLanguageModelOptions, type LanguageModelOptions, languageModelNames } from "./language-model-options.js";
+import { packedFolder } from "./packed-folder.js";
+import { cells, type RecurrentNetworkParts, recurrentNetwork } from "./recurrent-network.js";
 
 /** A network that reads tokens one after the other and says after each which may come next. */
 export interface LanguageModel extends Model {
@@ -41,27 +32,6 @@ export interface LanguageModel extends Model {
   forward(tokens: Tensor, context: Context): Tensor;
 }
 
-export interface LanguageModelParts {
-  /** Names the quantizers of the recurrent layers; embedding and output layer stay fp32. Nothing is quantized where absent. */
-  readonly quantization: Quantization;
-  /** Has those quantizers. */
-  readonly registry: Registry;
-  /** The tensors of a packed model by their names: it has no variables then, and can't be trained. */
-  readonly packed?: ReadonlyMap<string, HostTensor>;
-}
-
-type AnyCell = RecurrentCell<RecurrentState>;
-
-/** Callers that name no tensor of a state may treat all cells alike: their types differ in the state alone. */
-const cells: ReadonlyMap<string, (options: CellOptions) => AnyCell> = new Map([
-  ["lstm", (options) => lstmCell(options) as unknown as AnyCell],
-  ["gru", (options) => gruCell(options)],
-  ["vanilla", (options) => vanillaCell(options)],
-]);
-
-/** The names of the recurrent layers, from the bottom up. */
-export const recurrentLayerNames = (layers: number): string[] => Array.from({ length: layers }, (_, i) => `layer${i}`);
-
 /**
  * A language model: an embedding, recurrent layers, and an output layer. Its state is carried from call to call: a long text is read in
  * pieces of T tokens, values flow from piece to piece, gradients do not. Training and evaluation carry states of their own, and one
@@ -77,7 +47,7 @@ export const recurrentLayerNames = (layers: number): string[] => Array.from({ le
 export function languageModel(
   name: string,
   options: LanguageModelOptions,
-  { quantization, registry, packed }: LanguageModelParts,
+  parts: RecurrentNetworkParts,
 ): LanguageModel {
   const makeCell = cells.get(name);
   if (!makeCell) {
@@ -89,25 +59,9 @@ export function languageModel(
     });
   }
   const complete = checkLanguageModelOptions(options);
-  const { vocabulary, hidden, layers, streams, dropout, variational, tied, seed } = complete;
-  const described = new Map(quantization.layers.map((each) => [each.layer, each]));
-  const recurrent = recurrentLayerNames(layers).map((layer) =>
-    makeCell({
-      ...{ name: layer, inputSize: hidden, hiddenSize: hidden, seed, packed },
-      quantizers: bindCellQuantizers(described.get(layer), registry),
-    }),
-  );
-  const inner = { inputSize: hidden, hiddenSize: hidden, seed, packed };
-  const embedding = new CellParameters({ name: "embedding", ...inner });
-  const table = embedding.table("weight", [vocabulary, hidden], tied ? TIED_EMBEDDING_REACH : EMBEDDING_REACH);
-  const output = new CellParameters({ name: "output", ...inner });
-  const classifier = tied ? undefined : output.matrix("weight", [vocabulary, hidden], "weight");
-  const bias = output.vector("bias", [0], vocabulary);
-  const drops =
-    dropout === 0 ? [] : dropoutLayers(recurrent, { rate: dropout, sharedAxes: variational ? [0] : [], seed });
-  const stored = () => new Map([embedding, ...recurrent, output].flatMap((part) => [...part.stored()]));
-  if (packed) refuseStrangers(packed, stored());
-  const parameters = [embedding, ...recurrent, output, ...drops].flatMap(({ variables }) => variables);
+  const { vocabulary, hidden, streams } = complete;
+  const network = recurrentNetwork(makeCell, { ...complete, tokens: vocabulary, outputs: vocabulary }, parts);
+  const { table, recurrent, parameters, latentBytes, packedBytes, stored } = network;
 
   const carried: Variable[] = [];
   const states = new Map<string, readonly CarriedState<RecurrentState>[]>();
@@ -121,24 +75,24 @@ export function languageModel(
     carried.push(...made.flatMap(({ variables }) => variables));
     return made;
   };
-  const training = packed ? [] : statesOf("training", streams).flatMap(({ variables }) => variables);
+  const training = parts.packed ? [] : statesOf("training", streams).flatMap(({ variables }) => variables);
 
   return {
     name,
     options: complete,
     inputShape: [],
-    quantization,
+    quantization: parts.quantization,
     variables: [...parameters, ...training],
     carried,
     stored,
-    ...sizesOf(stored()),
+    ...{ latentBytes, packedBytes },
     forward: (tokens, context) => {
       const [T, N] = tokens.shape;
       if (tokens.shape.length !== 2 || tokens.dtype !== "i32" || (context.training && N !== streams)) {
         const want = `tokens [T, ${context.training ? streams : "N"}] of i32`;
         throw new ShapeError({ op: name, want, got: { tokens: tokens.shape } });
       }
-      const drop = (x: Tensor, i: number) => drops[i]?.forward(x, context) ?? x;
+      const drop = (x: Tensor, i: number) => network.drop(x, i, context);
       const before = statesOf(context.training ? "training" : "evaluation", N);
       let x = inLayer("embedding", () => gather(table, tokens)); // [T, N, hidden]
       recurrent.forEach((cell, i) => {
@@ -147,35 +101,14 @@ export function languageModel(
         x = outputs;
       });
       const last = reshape(drop(x, recurrent.length), { shape: [T * N, hidden] });
-      const product = classifier?.open(context) ?? ((y: Tensor) => matmul(y, table, { transposeB: true }));
-      return inLayer("output", () => add(product(last), bias));
+      return network.output(last, context);
     },
   };
 }
 
-/** Embeddings start uniform in ±1: the grid of quantized inputs. */
-const EMBEDDING_REACH = 1;
-/** As an output layer too large a matrix begins with logits that are sure of themselves. */
-const TIED_EMBEDDING_REACH = 0.1;
-
-const dropoutLayers = (recurrent: readonly AnyCell[], options: Omit<DropoutLayerOptions, "name">): Layer[] =>
-  [...recurrent.map((cell) => cell.name), "output"].map((layer) =>
-    dropoutLayer({ name: `${layer}.dropout`, ...options }),
-  );
-
-function sizesOf(stored: ReadonlyMap<string, Tensor>): Pick<LanguageModel, "latentBytes" | "packedBytes"> {
-  const tensors = [...stored].map(([name, { dtype, shape }]) => ({ name, dtype, elements: elementsOf(shape) }));
-  const parameters = tensors.filter(({ name }) => !name.endsWith(".scale"));
-  return {
-    latentBytes: parameters.reduce((sum, { elements }) => sum + bytesOf("f32", elements), 0),
-    packedBytes: tensors.reduce((sum, { dtype, elements }) => sum + bytesOf(dtype, elements), 0),
-  };
-}
-
-function refuseStrangers(packed: ReadonlyMap<string, HostTensor>, known: ReadonlyMap<string, Tensor>): void {
-  const stranger = [...packed.keys()].find((name) => !known.has(name));
-  if (stranger === undefined) return;
-  throw new FileFormatError(`a tensor ${JSON.stringify(stranger.slice(0, 100))} belongs to no layer`, {
-    want: "the tensors of this model, no more and no fewer",
-  });
-}
+/** How language models are packed, written and read. */
+export const packedLanguageModels = packedFolder<LanguageModel>({
+  kind: "lowbit-packed-language-model",
+  title: "language model",
+  build: (name, options, parts) => languageModel(name, options, parts),
+});

@@ -1,6 +1,6 @@
 import { ArgumentError, type Engine, FileFormatError, LowbitError, MemoryLimitError } from "@lowbit/core-tensor";
 import { type JsonValue, openGeneration, type Storage } from "@lowbit/core-tensor/storage";
-import { createModel, loadCheckpoint, type Model } from "@lowbit/nn";
+import { type Checkpoint, createModel, loadCheckpoint, type Model } from "@lowbit/nn";
 import {
   applyQuantization,
   isPackedGeneration,
@@ -28,7 +28,12 @@ interface Opened {
 
 /** A network out of a folder: as it was trained, or packed. */
 export type Network =
-  | (Opened & { readonly kind: "trained"; readonly model: PreparedModel; readonly isFinished: boolean })
+  | (Opened & {
+      readonly kind: "trained";
+      readonly model: PreparedModel;
+      readonly isFinished: boolean;
+      readonly checkpoint: Checkpoint;
+    })
   | (Opened & { readonly kind: "packed"; readonly model: PackedModel });
 
 /**
@@ -96,6 +101,7 @@ async function openTrained(storage: Storage, folder: string, registry: Registry)
     model,
     notes,
     isFinished: checkpoint.finished,
+    checkpoint,
     latentBytes: latentBytes(model),
     packedBytes: packedBytes(model),
     load: (engine) => checkpoint.restore(engine, model),

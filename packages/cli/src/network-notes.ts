@@ -67,7 +67,7 @@ const quantizationSchema = z.strictObject({
   schemeOptions: z.record(z.string(), z.unknown()).optional(),
   precision: z.string(),
   scaleLearningRate: z.number().positive().optional(),
-  layers: z.array(z.strictObject({ layer: z.string(), ...slots })).max(100_000),
+  layers: z.array(z.strictObject({ layer: z.string(), correction: z.boolean().optional(), ...slots })).max(100_000),
 });
 
 /**
@@ -93,9 +93,9 @@ export function parseQuantization(value: JsonValue | undefined, registry: Regist
   };
   return {
     ...rest,
-    layers: layers.map(({ layer, ...choices }) => {
+    layers: layers.map(({ layer, correction, ...choices }) => {
       const checked = Object.entries(choices).flatMap(([slot, choice]) => (choice ? [[slot, check(choice)]] : []));
-      return { layer, ...(Object.fromEntries(checked) as typeof choices) };
+      return { layer, ...(correction && { correction }), ...(Object.fromEntries(checked) as typeof choices) };
     }),
   };
 }

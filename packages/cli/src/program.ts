@@ -1,6 +1,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { version } from "../package.json";
 import { addAdviseVerb } from "./verbs/advise.js";
+import { addCalibrateVerb } from "./verbs/calibrate.js";
 import { addConvertVerb } from "./verbs/convert.js";
 import { addCostVerb } from "./verbs/cost.js";
 import { addDataVerb } from "./verbs/data.js";
@@ -35,6 +36,7 @@ export function createProgram(): Command {
   const verbs = [
     addTrainVerb,
     addDistillVerb,
+    addCalibrateVerb,
     addEvalVerb,
     addConvertVerb,
     addPredictVerb,

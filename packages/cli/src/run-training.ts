@@ -3,6 +3,7 @@ import { openStorage, type Storage } from "@lowbit/core-tensor/storage";
 import type { TrainingMemory } from "@lowbit/quant";
 import { type ExperimentSource, experimentSchema } from "./experiment.js";
 import { openEngine } from "./open-engine.js";
+import { parseOverrides } from "./parse-overrides.js";
 import { loadRegistry } from "./plugins.js";
 import { note } from "./print.js";
 import { readFields } from "./read-fields.js";
@@ -52,21 +53,9 @@ export async function runTraining(file: string | undefined, options: TrainOption
   });
 }
 
-/** --override stage2.*=w4a8:uniform, as an experiment file would write it. */
+/** The overrides that were typed as a field, if there are any. */
 function withOverrides({ override = [], ...options }: { override?: readonly string[] }): object {
-  if (override.length === 0) return options;
-  const overrides = override.map((text) => {
-    const [, layers, precision, scheme] = /^([^=]+)=([^:=]+)(?::([^:=]+))?$/.exec(text) ?? [];
-    if (layers === undefined) {
-      throw new ArgumentError(`--override can't be ${JSON.stringify(text)}`, {
-        where: "--override",
-        want: "LAYERS=wKaL, LAYERS=fp32 or LAYERS=wKaL:SCHEME, such as stage2.*=w4a8",
-        got: text,
-      });
-    }
-    return { layers, precision, ...(scheme !== undefined && { scheme }) };
-  });
-  return { ...options, overrides };
+  return override.length === 0 ? options : { ...options, overrides: parseOverrides(override) };
 }
 
 /** --quantizer-option observer=entropy, as an experiment file would write it. */

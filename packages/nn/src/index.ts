@@ -3,6 +3,7 @@ export { TRAINING_KIND } from "./checkpoint/checkpoint-state.js";
 export type { Checkpoint } from "./checkpoint/load-checkpoint.js";
 export { loadCheckpoint } from "./checkpoint/load-checkpoint.js";
 export type { EngineDescription, RunDescription } from "./checkpoint/run-description.js";
+export { saveCheckpoint } from "./checkpoint/save-checkpoint.js";
 export type { CheckpointOptions, Start } from "./checkpoint/training-folder.js";
 export { checkVariables, packVariables, restoreVariables, unpackVariables } from "./checkpoint/variables-part.js";
 export { didYouMean } from "./did-you-mean.js";

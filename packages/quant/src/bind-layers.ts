@@ -6,6 +6,7 @@ import {
   parameter,
   type Shape,
   stateVariable,
+  type Tensor,
   type Variable,
 } from "@lowbit/core-tensor";
 import type { Model } from "@lowbit/nn";
@@ -19,11 +20,13 @@ import type { Registry } from "./registry.js";
 export interface BoundLayer {
   readonly weight?: BoundWeight;
   readonly input?: BoundQuantizer;
+  /** [M]: what the layer adds to its output channels. */
+  readonly correction?: Tensor;
 }
 
 export interface BoundLayers {
   readonly layers: ReadonlyMap<string, BoundLayer>;
-  /** What they learn or hold: "stage1.block0.conv1.input.step". */
+  /** What they learn or hold, and their corrections: "stage1.block0.conv1.input.step". */
   readonly variables: readonly Variable[];
 }
 
@@ -57,7 +60,12 @@ export function bindLayers(
     });
     return Object.fromEntries(entries);
   };
-  const bound = layers.map(({ layer: name, weight, input: edge }) => {
+  const addCorrection = ({ name, weight }: WeightedLayer): Tensor => {
+    const variable = parameter(`${name}.correction`, [weight.shape[0]], () => new Float32Array(weight.shape[0]));
+    variables.push(variable);
+    return variable.tensor;
+  };
+  const bound = layers.map(({ layer: name, weight, input: edge, correction }) => {
     const layer = known.get(name);
     if (!layer) {
       const want = [...known.keys()].join(", ");
@@ -82,6 +90,7 @@ export function bindLayers(
       ...(found.edge && {
         input: { ...found.edge, learned: learn(`${name}.input`, found.edge, layer.node.inputs[0].shape) },
       }),
+      ...(correction && { correction: addCorrection(layer) }),
     };
     return [name, own] as const;
   });

@@ -1,4 +1,12 @@
 export { findQuantizer } from "./bind-layers.js";
+export type { CalibrationOptions, CalibrationStage } from "./calibration/calibrate.js";
+export { calibrate } from "./calibration/calibrate.js";
+export type { BiasCorrection } from "./calibration/correct-bias.js";
+export type { Equalisation } from "./calibration/equalise-layers.js";
+export { equaliseLayers } from "./calibration/equalise-layers.js";
+export type { LearnedRounding, RoundingOptions } from "./calibration/learn-rounding.js";
+export type { LoweringOptions, TrainedNetwork } from "./calibration/lower-model.js";
+export { lowerModel } from "./calibration/lower-model.js";
 export { convert, latentBytes, packedBytes } from "./convert.js";
 export type {
   CodeRange,
@@ -19,11 +27,11 @@ export type { LayerDiagnosis } from "./diagnose-layers.js";
 export { collapseOf, layerDiagnosis } from "./diagnose-layers.js";
 export type { BoundQuantizer, BoundWeight, Grid } from "./grid.js";
 export { formatOf, weightCodes } from "./grid.js";
+export type { LayerZeros } from "./layer-zeros.js";
+export { layerZeros } from "./layer-zeros.js";
 export type { Observer } from "./observers/create-observer.js";
 export { createObserver, observerNames } from "./observers/create-observer.js";
 export type { GridQuestion, ValueRange } from "./observers/value-range.js";
-export type { LayerZeros } from "./layer-zeros.js";
-export { layerZeros } from "./layer-zeros.js";
 export type { LayerOverride } from "./overrides.js";
 export { layerOverrideSchema } from "./overrides.js";
 export type { PackedFolder } from "./packed-folder.js";
@@ -32,7 +40,7 @@ export type { PackedModel, StoredPackedModel } from "./packed-model.js";
 export { restorePackedModel, storePackedModel } from "./packed-model.js";
 export type { Precision, Slot } from "./precision.js";
 export { parsePrecision } from "./precision.js";
-export type { LayerOperands, PreparedModel, TrainingMemory } from "./prepare.js";
+export type { LayerOperands, LayerTensors, PreparedModel, TrainingMemory } from "./prepare.js";
 export { applyQuantization, prepare } from "./prepare.js";
 export type {
   ChosenQuantizer,

@@ -1,11 +1,14 @@
 import {
+  add,
   buildNode,
+  conv2d,
   divide,
   type Engine,
   type HostTensor,
   input,
   multiply,
   packCodes,
+  reshape,
   rewrite,
   type Tensor,
   unpackCodes,
@@ -39,6 +42,8 @@ export interface PreparedModel extends Model {
    * @param calibration  images [N, …inputShape], normalised as those of training
    */
   startLearned(engine: Engine, calibration: HostTensor): Promise<void>;
+  /** What every quantized layer reads and sums up in an evaluation of x [N, …inputShape], in the order of the layers. */
+  layerTensors(x: Tensor): LayerTensors[];
 }
 
 /** The two operands of a layer, quantized where they are. */
@@ -46,6 +51,17 @@ export interface LayerOperands {
   readonly layer: string;
   readonly weight: Tensor;
   readonly input: Tensor;
+}
+
+/** A layer in the graph of an evaluation. */
+export interface LayerTensors {
+  readonly layer: string;
+  /** The levels that its input is quantized to; the values themselves where it stays fp32. */
+  readonly input: Tensor;
+  /** [N, M, …]: its sum with its correction, before a bias or whatever comes after it. */
+  readonly output: Tensor;
+  /** Absent where the weight stays fp32. */
+  readonly weight?: { readonly variable: Variable; readonly quantizer: BoundWeight };
 }
 
 /**
@@ -114,11 +130,12 @@ function preparedModel(
       rewrite([model.forward(x, context)], (node, [edge, weight]) => {
         const layer = weightOf(node) && layers.get(node.layer);
         if (!layer) return undefined;
-        return layer.weight && layer.input && !context.training
-          ? integerLayer(node, edge, weight, layer as Required<BoundLayer>)
-          : fakeQuantizedLayer(node, edge, weight, layer, context.training ? coded : undefined);
+        return context.training
+          ? fakeQuantizedLayer(node, edge, weight, layer, coded)
+          : evaluatedLayer(node, edge, weight, layer);
       })[0],
     fullPrecision: model,
+    layerTensors: (x) => listLayerTensors(model, layers, x),
     slots: (x) => listSlots(model, layers, x),
     operands: (x) => listOperands(model, layers, x),
     startLearned: async (engine, calibration) => {
@@ -135,6 +152,41 @@ function preparedModel(
         ? [...results]
         : packSavedMaps(results, loss, { coded, recompute: trainingMemory === "recomputed" }),
   };
+}
+
+/** As the packed network computes it: whole numbers where codes meet codes. */
+function evaluatedLayer(node: Tensor, edge: Tensor, weight: Tensor, layer: BoundLayer): Tensor {
+  const { weight: own, input: read } = layer;
+  if (!own || !read) return fakeQuantizedLayer(node, edge, weight, layer);
+  return corrected(node, integerLayer(node, edge, weight, { weight: own, input: read }), layer);
+}
+
+/** The sum of a layer and the number that it adds to each output channel. */
+function corrected(node: Tensor, sums: Tensor, { correction }: BoundLayer): Tensor {
+  if (!correction) return sums;
+  return add(sums, reshape(correction, { shape: node.op === conv2d.declaration ? [-1, 1, 1] : [-1] }));
+}
+
+function listLayerTensors(model: Model, layers: ReadonlyMap<string, BoundLayer>, x: Tensor): LayerTensors[] {
+  const found: LayerTensors[] = [];
+  rewrite([model.forward(x, { training: false })], (node, [edge, weight]) => {
+    const layer = weightOf(node) && layers.get(node.layer);
+    if (!layer) return undefined;
+    const output = evaluatedLayer(node, edge, weight, layer);
+    found.push({
+      ...{ layer: node.layer, input: layer.input ? edgeLevels(edge, layer.input) : edge, output },
+      ...(layer.weight && { weight: { variable: weightOf(node) as Variable, quantizer: layer.weight } }),
+    });
+    return output;
+  });
+  return found;
+}
+
+function edgeLevels(edge: Tensor, bound: BoundQuantizer): Tensor {
+  return quantizeEdge(edge, bound, (values) => {
+    const { tensor: scale, held } = gridOf(bound, values);
+    return bound.quantizer.fakeQuantize(values, bound.options, scale, held);
+  });
 }
 
 /** What `slots` lists. The layers before a slot compute as they do in evaluation. */
@@ -195,7 +247,7 @@ function fakeQuantizedLayer(
     });
   }
   if (layer.weight) w = coded ? weightLevels(weight, layer.weight) : storedWeight(weight, layer.weight);
-  return buildNode(node.op, [x, w], node.attributes, node.layer);
+  return corrected(node, buildNode(node.op, [x, w], node.attributes, node.layer), layer);
 }
 
 function weightLevels(weight: Tensor, bound: BoundWeight): Tensor {

@@ -36,6 +36,8 @@ export interface LayerQuantization {
   readonly layer: string;
   readonly weight?: ChosenWeight;
   readonly input?: ChosenQuantizer;
+  /** The layer adds a number of its own to each output channel, which makes up for what low precision shifts; not where absent. */
+  readonly correction?: boolean;
   /** Of recurrent layers: the matrices that read the state, the state itself, what is behind sigmoid and tanh, the LSTM's cell. */
   readonly recurrent?: ChosenWeight;
   readonly state?: ChosenQuantizer;
@@ -64,6 +66,8 @@ export interface QuantizationOptions {
   readonly overrides?: readonly LayerOverride[];
   /** Finds the schemes and quantizers that overrides name. */
   readonly registry?: Registry;
+  /** Give each quantized layer a correction, 0 at first: a number that it adds to each output channel. */
+  readonly correction?: boolean;
   /** Quantize the first or the last layer too; both stay fp32 where absent. */
   readonly firstLayer?: boolean;
   readonly lastLayer?: boolean;
@@ -142,7 +146,8 @@ export async function planQuantization(model: Model, options: QuantizationOption
     const chosen = choose("input", { bits: own.inputBits, signed: !layer.readsUnsigned });
     if (weight) await warnOfDeadLayer(layer, weight.quantizer, weight.entry, read, warn);
     const entry = { ...(weight && { weight: weight.entry }), ...(chosen && { input: describe(chosen) }) };
-    if (weight || chosen) layers.push({ layer: layer.name, ...entry });
+    const correction = options.correction ? { correction: true } : {};
+    if (weight || chosen) layers.push({ layer: layer.name, ...entry, ...correction });
   }
   if (layers.length === 0 && (bits.weightBits < 32 || bits.inputBits < 32)) {
     warn(`nothing was quantized: ${model.name} has no layer between its first and its last`);

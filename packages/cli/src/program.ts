@@ -9,6 +9,7 @@ import { addDemoVerb } from "./verbs/demo.js";
 import { addDistillVerb } from "./verbs/distill.js";
 import { addDoctorVerb } from "./verbs/doctor.js";
 import { addEvalVerb } from "./verbs/eval.js";
+import { addFindWidthVerb } from "./verbs/find-width.js";
 import { addInspectVerb } from "./verbs/inspect.js";
 import { addListVerb } from "./verbs/list.js";
 import { addMemoryVerb } from "./verbs/memory.js";
@@ -17,6 +18,7 @@ import { addPredictVerb } from "./verbs/predict.js";
 import { addSampleVerb } from "./verbs/sample.js";
 import { addSchemaVerb } from "./verbs/schema.js";
 import { addSearchVerb } from "./verbs/search.js";
+import { addSensitivityVerb } from "./verbs/sensitivity.js";
 import { addSimulateVerb } from "./verbs/simulate.js";
 import { addStudyVerb } from "./verbs/study.js";
 import { addTrainVerb } from "./verbs/train.js";
@@ -37,6 +39,8 @@ export function createProgram(): Command {
     addTrainVerb,
     addDistillVerb,
     addCalibrateVerb,
+    addSensitivityVerb,
+    addSearchVerb,
     addEvalVerb,
     addConvertVerb,
     addPredictVerb,
@@ -53,6 +57,7 @@ export function createProgram(): Command {
     addDemoVerb,
     addSimulateVerb,
     addStudyVerb,
+    addFindWidthVerb,
     addSearchVerb,
   ];
   for (const addVerb of verbs) addVerb(program as Command);

@@ -1,137 +1,182 @@
-import { ArgumentError } from "@lowbit/core-tensor";
-import { type JsonObject, openStorage } from "@lowbit/core-tensor/storage";
-import { InterruptedError } from "@lowbit/nn";
+import { ArgumentError, ConfigurationError } from "@lowbit/core-tensor";
+import { openStorage, type Storage } from "@lowbit/core-tensor/storage";
+import { evaluateModel } from "@lowbit/nn";
 import {
-  type FoundMultiplier,
-  formatSpread,
-  type Metric,
-  searchMultiplier,
-  type Trial,
-  testAccuracy,
-} from "@lowbit/sweep";
-import { thisCommandLine } from "./command-name.js";
-import { currentCommit } from "./current-commit.js";
-import type { ExperimentSource } from "./experiment.js";
-import { Interrupted, watchInterrupt } from "./interrupt.js";
+  lowerModel,
+  type PrecisionSearch,
+  precisionOverrides,
+  type ScoredPrecision,
+  searchPrecision,
+} from "@lowbit/quant";
+import { type Experiment, parseExperiment } from "./experiment.js";
+import { openEngine } from "./open-engine.js";
+import { openFullPrecision, testLoader } from "./open-full-precision.js";
 import { loadRegistry } from "./plugins.js";
+import { type PrecisionBudget, readPrecisionBudget } from "./precision-budget.js";
 import { note } from "./print.js";
-import { readFields } from "./read-fields.js";
-import { runTrial } from "./run-trial.js";
+import { reportSearch } from "./report-search.js";
+import { layersOf, type SensitivityChoice, sensitivityColumns, sensitivityProgress } from "./run-sensitivity.js";
 import { type Column, formatTable } from "./table.js";
-import { isClassification, isTextExperiment } from "./text-experiment.js";
-import { readTask } from "./training-task.js";
+import { checkReportFile, writeReport } from "./write-report.js";
 
-export interface SearchVerbOptions {
-  readonly precision: string;
-  readonly out: string;
-  readonly from: number;
-  readonly to: number;
-  readonly step: number;
-  readonly seeds: number;
-  readonly backend: string;
-  readonly threads?: number;
-  readonly build?: string;
-  readonly plugin: readonly string[];
-  readonly progress: boolean;
+export interface SearchChoice extends SensitivityChoice {
+  readonly budget?: string;
+  readonly candidates: number;
+  readonly limit?: number;
+  readonly out?: string;
+  readonly report?: string;
 }
 
-export interface SearchReport extends FoundMultiplier {
-  readonly precision: string;
-  readonly metric: string;
-  readonly baselinePrecision: string;
-  /** Of the packed network at the smallest multiplier, as a part of the baseline's; null where none reaches it. */
-  readonly sizeRatio: number | null;
-}
-
-const bitsPerCharacter: Metric = { name: "bitsPerCharacter", label: "bits per character", digits: 3 };
-
-/** `lowbit search FILE.json --precision wKaL`: how much wider that precision has to be. Ctrl-C saves; the same command goes on. */
-export async function runSearch(file: string, options: SearchVerbOptions): Promise<SearchReport> {
-  const { precision, out, seeds, plugin } = options;
-  const storage = openStorage();
-  const source: ExperimentSource = { kind: "file", file };
-  const fields = (await readFields(storage, source, {}, [], () => undefined)) as JsonObject;
-  const experiment = readTask(fields, source, { trainingMemory: "packed" }).experiment as {
-    width?: number;
-    precision?: string;
+/** What `lowbit search` found. */
+export interface SearchReport extends PrecisionSearch {
+  readonly from: string;
+  readonly model: string;
+  readonly quantizer: string;
+  readonly seed: number;
+  readonly budget: { readonly kind: PrecisionBudget["kind"]; readonly limit: number };
+  /** Of the network that was chosen, and in full precision, on the test images. */
+  readonly test: {
+    readonly images: number;
+    readonly accuracy: number;
+    readonly loss: number;
+    readonly fullPrecisionAccuracy: number;
   };
-  const { width = 1, precision: baselinePrecision = "fp32" } = experiment;
-  const multipliers = multipliersOf(options);
-  const trialOf = (multiplier: number, bits: string, seed: number): Trial => ({
-    key: `${multiplier}x-${bits}-seed${seed}`,
-    configuration: { ...fields, width: width * multiplier, precision: bits, seed },
-  });
-  readTask(trialOf(multipliers[multipliers.length - 1], precision, 1).configuration, source, {
-    trainingMemory: "packed",
-  });
-  const isText = isTextExperiment(fields) && !isClassification(fields);
-  const metric = isText ? bitsPerCharacter : testAccuracy;
-  const registry = await loadRegistry(storage, plugin);
-  const interrupt = watchInterrupt({ onFirst: () => note("\nstopping after this step; Ctrl-C again ends at once") });
-  const { signal } = interrupt;
-  const made = { command: `lowbit search ${file} --precision ${precision}`, commit: currentCommit() };
-  try {
-    const found = await searchMultiplier(
-      {
-        metric,
-        best: isText ? "lowest" : "highest",
-        baseline: (seed) => trialOf(1, baselinePrecision, seed),
-        candidate: (multiplier, seed) => trialOf(multiplier, precision, seed),
-        multipliers,
-        seeds: Array.from({ length: seeds }, (_, i) => i + 1),
-      },
-      {
-        ...{ storage, folder: out, signal },
-        runTrial: (trial) => runTrial({ trials: [] }, trial, made, { storage, registry, signal, ...options }),
-        onTrial: ({ key }) => note(`trial ${key}`),
-      },
-    );
-    const last = found.tried.find(({ multiplier }) => multiplier === found.smallest);
-    const sizeRatio = last ? last.packedBytes / found.baseline.packedBytes : null;
-    return { ...found, precision, baselinePrecision, metric: metric.name, sizeRatio };
-  } catch (error) {
-    if (!(error instanceof InterruptedError || error instanceof Interrupted)) throw error;
-    note(`stopped; go on with:\n  ${thisCommandLine()}`);
-    throw new Interrupted("search");
-  } finally {
-    interrupt.release();
-  }
+  /** The experiment that was written. */
+  readonly experiment: Experiment;
+  readonly written: readonly string[];
 }
 
-/** From the first to the last, by steps, in decimals that are written as they are meant: 1, 1.25, 1.5, … */
-function multipliersOf({ from, to, step }: SearchVerbOptions): number[] {
-  if (!(from > 0 && to >= from && step > 0 && (to - from) / step <= MOST_MULTIPLIERS)) {
-    throw new ArgumentError(`there are no multipliers from ${from} to ${to} by ${step}`, {
-      where: "--from, --to, --step",
-      want: `numbers above 0, --to no smaller than --from, at most ${MOST_MULTIPLIERS} steps`,
+/** `lowbit search`, from what was typed to the configuration and the front. */
+export async function runSearch(
+  folder: string,
+  options: SearchChoice,
+): Promise<{ readonly report: SearchReport; readonly text: string }> {
+  const { backend, threads, build, images, seed, data, quantizer, weightBits, inputBits, outerLayers } = options;
+  const { budget: typed, out, report: file } = options;
+  if (typed === undefined)
+    throw new ArgumentError("--budget is missing", { want: "size=30kB, cost=0.2 or bitops=200M" });
+  if (weightBits.length === 0 || inputBits.length === 0) {
+    throw new ArgumentError("a search needs bits to choose from", {
+      want: "--weight-bits and --input-bits, such as 2,4,8",
     });
   }
-  const count = Math.floor((to - from) / step + 1e-9) + 1;
-  return Array.from({ length: count }, (_, i) => Number((from + i * step).toFixed(6)));
+  if (file !== undefined) checkReportFile(file);
+  const storage = openStorage();
+  await checkConfigFile(storage, out);
+  const registry = await loadRegistry(storage, options.plugin);
+  const scheme = registry.scheme(quantizer);
+  const opened = await openFullPrecision(storage, folder, { registry, images, seed, data });
+  const { network, images: batches, calibration } = opened;
+  const budget = readPrecisionBudget(typed, network.model);
+  const engine = await openEngine({ backend, threads, build }, "training");
+  const progress = sensitivityProgress(options);
+  const test = testLoader(opened, options.limit);
+  try {
+    await network.load(engine);
+    const trained = { engine, model: network.model, images: batches };
+    const found = await searchPrecision(trained, {
+      ...{ registry, scheme, weightBits, inputBits, outerLayers, loader: calibration },
+      ...{ cost: budget.costOf, budget: budget.limit, candidates: options.candidates },
+      onMeasured: progress.onMeasured,
+      onScored: ({ name, cost, loss }) => note(`  ${name} at ${budget.format(cost)}: loss ${loss.toFixed(4)}`),
+    }).catch((error) => Promise.reject(explainBudget(error, budget)));
+    const full = await evaluateModel({ engine, model: network.model, loader: test });
+    const overrides = precisionOverrides(found.best.layers);
+    const lowered = await lowerModel(trained, { precision: "fp32", scheme, registry, overrides });
+    const { accuracy, loss, images: testImages } = await evaluateModel({ engine, model: lowered, loader: test });
+    const experiment = mixedExperiment(network.notes.experiment, quantizer, found.best);
+    const report = {
+      ...{
+        from: folder,
+        model: network.model.name,
+        quantizer,
+        seed,
+        budget: { kind: budget.kind, limit: budget.limit },
+      },
+      ...found,
+      test: { images: testImages, accuracy, loss, fullPrecisionAccuracy: full.accuracy },
+      experiment,
+    };
+    const written = await writeFound(storage, { out, file, budget }, { ...report, written: [] });
+    return { report: { ...report, written }, text: formatSearch({ ...report, written }, budget) };
+  } finally {
+    progress.stop();
+    await test.close();
+    await engine.close();
+  }
 }
 
-const MOST_MULTIPLIERS = 1000;
+/** A search may take long: what it can't write is said before. */
+async function checkConfigFile(storage: Storage, out: string | undefined): Promise<void> {
+  if (out === undefined) return;
+  const problem = !out.endsWith(".json")
+    ? "is no JSON file"
+    : (await storage.exists(out))
+      ? "is there already"
+      : undefined;
+  if (problem === undefined) return;
+  throw new ArgumentError(`the configuration can't be written: ${out} ${problem}`, {
+    where: "--out",
+    want: "a new file that ends in .json",
+  });
+}
 
-type Line = FoundMultiplier["baseline"] & { readonly name: string; readonly reaches?: boolean };
+function explainBudget(error: unknown, budget: PrecisionBudget): unknown {
+  if (!(error instanceof ConfigurationError) || error.where !== "budget") return error;
+  const least = Number(/at least ([0-9.e+-]+)/.exec(error.want ?? "")?.[1]);
+  return new ArgumentError(`no choice of these bits fits ${budget.kind}=${budget.format(budget.limit)}`, {
+    where: "--budget",
+    want: `at least ${budget.format(least)}, or fewer bits to choose from`,
+    cause: error,
+  });
+}
 
-export function formatSearch(report: SearchReport): string {
-  const { smallest, precision, baseline, baselinePrecision, tried, sizeRatio, metric } = report;
-  const digits = metric === bitsPerCharacter.name ? bitsPerCharacter.digits : testAccuracy.digits;
-  const lines: Line[] = [
-    { ...baseline, name: `1x ${baselinePrecision}` },
-    ...[...tried]
-      .sort((a, b) => a.multiplier - b.multiplier)
-      .map((each) => ({ ...each, name: `${each.multiplier}x ${precision}` })),
-  ];
-  const columns: readonly Column<Line>[] = [
-    { title: "network", value: ({ name }) => name },
-    { title: metric, value: ({ spread }) => formatSpread(spread, digits), isNumber: true },
-    { title: "packed bytes", value: ({ packedBytes }) => String(packedBytes), isNumber: true },
-    { title: "reaches", value: ({ reaches }) => (reaches === undefined ? "" : reaches ? "yes" : "no") },
-  ];
-  const answer =
-    smallest === null
-      ? `no multiplier that was searched takes ${precision} to ${baselinePrecision}`
-      : `${precision} reaches ${baselinePrecision} at ${smallest}x, in ${sizeRatio?.toFixed(2)} of its bytes`;
-  return `${answer}\n\n${formatTable(columns, lines)}`;
+async function writeFound(
+  storage: Storage,
+  { out, file, budget }: { readonly out?: string; readonly file?: string; readonly budget: PrecisionBudget },
+  report: SearchReport,
+): Promise<string[]> {
+  const written: string[] = [];
+  if (out !== undefined) {
+    await storage.writeAtomic(out, `${JSON.stringify(report.experiment, undefined, 2)}\n`);
+    written.push(out);
+  }
+  if (file !== undefined) written.push(...(await writeReport(storage, file, reportSearch(report, budget))));
+  return written;
+}
+
+/** The experiment that the network was trained by, at the bits that were found, each layer by its name. */
+function mixedExperiment(trained: Experiment, quantizer: string, { layers }: ScoredPrecision): Experiment {
+  const overrides = precisionOverrides(layers);
+  const counts = new Map<string, number>();
+  for (const { precision = "fp32" } of overrides) counts.set(precision, (counts.get(precision) ?? 0) + 1);
+  const [[precision]] = [...counts].sort((a, b) => b[1] - a[1]);
+  return parseExperiment({ ...trained, precision, quantizer, overrides }, { kind: "options" });
+}
+
+const columns = (budget: PrecisionBudget, best: ScoredPrecision): Column<ScoredPrecision>[] => [
+  { title: "", value: (each) => (each === best ? "*" : "") },
+  { title: "bits", value: ({ name }) => name },
+  { title: budget.kind, value: ({ cost }) => budget.format(cost), isNumber: true },
+  { title: "predicted loss", value: ({ predictedLoss }) => predictedLoss.toFixed(4), isNumber: true },
+  { title: "loss", value: ({ loss }) => loss.toFixed(4), isNumber: true },
+  { title: "accuracy", value: ({ accuracy }) => `${accuracy.toFixed(2)} %`, isNumber: true },
+];
+
+function formatSearch(report: SearchReport, budget: PrecisionBudget): string {
+  const { model, quantizer, measured, front, isExact, scored, best, fullPrecision, test, written } = report;
+  const count = front.length.toLocaleString("en");
+  const kind = isExact ? "exact" : "thinned out";
+  return [
+    `${model} by ${quantizer} within ${budget.kind}=${budget.format(budget.limit)}, scored on ${fullPrecision.images} training images: ${fullPrecision.accuracy.toFixed(2)} %, loss ${fullPrecision.loss.toFixed(4)} in full precision`,
+    "",
+    formatTable(sensitivityColumns(measured), layersOf(measured)),
+    "",
+    `predicted front of ${count} points (${kind}), lowered and scored:`,
+    formatTable(columns(budget, best), scored),
+    "",
+    ...best.layers.map(({ layer, weightBits, inputBits }) => `  ${layer}=w${weightBits}a${inputBits}`),
+    `* ${test.accuracy.toFixed(2)} % of ${test.images} test images right, loss ${test.loss.toFixed(4)}; in full precision ${test.fullPrecisionAccuracy.toFixed(2)} %`,
+    ...written.map((each) => `written: ${each}`),
+  ].join("\n");
 }

@@ -4,9 +4,21 @@ export { calibrate } from "./calibration/calibrate.js";
 export type { BiasCorrection } from "./calibration/correct-bias.js";
 export type { Equalisation } from "./calibration/equalise-layers.js";
 export { equaliseLayers } from "./calibration/equalise-layers.js";
+export type { LayerSensitivity, Sensitivities, SensitivityOptions } from "./calibration/layer-sensitivity.js";
+export { measureSensitivity } from "./calibration/layer-sensitivity.js";
 export type { LearnedRounding, RoundingOptions } from "./calibration/learn-rounding.js";
 export type { LoweringOptions, TrainedNetwork } from "./calibration/lower-model.js";
 export { lowerModel } from "./calibration/lower-model.js";
+export type { FrontOptions, FrontPoint, LayerChoice, ParetoFront } from "./calibration/pareto-front.js";
+export { paretoFront } from "./calibration/pareto-front.js";
+export type {
+  LayerPrecision,
+  PrecisionSearch,
+  PredictedPrecision,
+  ScoredPrecision,
+  SearchOptions,
+} from "./calibration/search-precision.js";
+export { precisionOverrides, searchPrecision } from "./calibration/search-precision.js";
 export { convert, latentBytes, packedBytes } from "./convert.js";
 export type {
   CodeRange,

@@ -1,30 +1,41 @@
 import type { Command } from "@commander-js/extra-typings";
 import { engineOptions } from "../engine-options.js";
 import { collectValues, countValue, numberValue } from "../option-values.js";
-import { print, printJson } from "../print.js";
+import { note, print, printJson } from "../print.js";
+import { bitsValue } from "../read-bits.js";
 
-/** `lowbit search FILE.json --precision wKaL`: the smallest width at which a precision reaches the baseline. */
+/** `lowbit search DIR --budget size=30kB`: bits for each layer that lose least within a budget. */
 export function addSearchVerb(program: Command): void {
   program
     .command("search")
-    .description("bisect for the smallest multiplier of width at which a precision is as good as an experiment's own")
-    .argument("<file>", "the baseline, an experiment as JSON, usually in fp32; its schema: lowbit schema")
-    .requiredOption("--precision <wKaL>", "what is made wider until it is as good, such as w2a2")
-    .option("--from <multiplier>", "the smallest that may be the answer", numberValue, 1)
-    .option("--to <multiplier>", "the largest", numberValue, 4)
-    .option("--step <difference>", "between one and the next", numberValue, 0.25)
-    .option("--seeds <count>", "trials of each multiplier; their means are compared", countValue, 3)
-    .requiredOption("--out <folder>", "where results lie, a file for each trial: what is there does not run again")
+    .description("mixed precision: bits for each layer of a trained network that lose least within a budget")
+    .argument("<folder>", "a folder that train has written, of a network in full precision")
+    .option("--budget <kind=value>", "size=30kB (packed), cost=0.2 (of fp32) or bitops=200M; also as 0.1x of fp32")
+    .option("--quantizer <scheme>", "how values are quantized: lowbit list schemes", "lsq")
+    .option("--weight-bits <list>", "bits to choose from for weights", bitsValue, [2, 3, 4, 8])
+    .option("--input-bits <list>", "bits to choose from for what layers read", bitsValue, [2, 4, 8])
+    .option("--outer-layers", "choose for the first and the last layer too", false)
+    .option("--candidates <count>", "points of the predicted front that are lowered and scored", countValue, 8)
+    .option("--data <name>", "another data set of the same shape")
+    .option("--images <count>", "training images to fit scales with and to score on", countValue, 256)
+    .option("--seed <number>", "draws them", numberValue, 0)
+    .option("--limit <images>", "test the choice on the first so many images only", countValue)
+    .option("--out <file>", "write the choice as an experiment, for calibrate --config FILE and train FILE")
+    .option("--report <file>", "also write a report: .md, or .html as one page with charts")
     .addOption(engineOptions.backend)
     .addOption(engineOptions.threads)
     .addOption(engineOptions.build)
     .option("--plugin <name>", "a package of quantizers, as lowbit.config.json may name it too", collectValues, [])
     .option("--no-progress", "no progress bars")
     .option("--json", "print JSON, for programs", false)
-    .action(async (file, { json, ...options }) => {
-      const { runSearch, formatSearch } = await import("../run-search.js");
-      const report = await runSearch(file, options);
-      if (json) printJson(report);
-      else print(formatSearch(report));
+    .action(async (folder, options) => {
+      const { runSearch } = await import("../run-search.js");
+      const { commandLineOf } = await import("../command-name.js");
+      const { report, text } = await runSearch(folder, options);
+      if (options.json) printJson(report);
+      else print(text);
+      if (options.out !== undefined) {
+        note(`next: ${commandLineOf("calibrate", folder, "--config", options.out, "--out", `${folder}-mixed`)}`);
+      }
     });
 }

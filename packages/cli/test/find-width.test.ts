@@ -10,10 +10,10 @@ const file = join(work, "baseline.json");
 const experiment = { model: "gru", data: `text:${text}`, hidden: 4, epochs: 1, batch: 4, steps: 16 };
 writeFileSync(file, JSON.stringify(experiment));
 
-describe("lowbit search", () => {
+describe("lowbit find-width", () => {
   it("finds the smallest multiplier, keeps each trial, and asks none again", async () => {
     const out = join(work, "found");
-    const line = ["search", file, "--precision", "w4a4", "--seeds", "1", "--to", "3", "--step", "1", "--out", out];
+    const line = ["find-width", file, "--precision", "w4a4", "--seeds", "1", "--to", "3", "--step", "1", "--out", out];
     const found = await runJson([...line, "--threads", "1"]);
     expect(found).toMatchObject({ precision: "w4a4", baselinePrecision: "fp32", metric: "bitsPerCharacter" });
     for (const { multiplier, spread, reaches } of found.tried) {
@@ -32,7 +32,7 @@ describe("lowbit search", () => {
     ["a file that is not there", ["--precision", "w2a2"], /no experiment file/],
   ])("refuses %s", async (what, more, message) => {
     const from = what.startsWith("a file") ? join(work, "none.json") : file;
-    const words = ["search", from, "--precision", "w2a2", "--out", join(work, "refused"), ...more];
+    const words = ["find-width", from, "--precision", "w2a2", "--out", join(work, "refused"), ...more];
     const { code, stderr } = await runLowbit(words);
     expect(code).toBe(2);
     expect(stderr).toMatch(message);

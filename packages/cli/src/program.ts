@@ -58,7 +58,6 @@ export function createProgram(): Command {
     addSimulateVerb,
     addStudyVerb,
     addFindWidthVerb,
-    addSearchVerb,
   ];
   for (const addVerb of verbs) addVerb(program as Command);
   return program as Command;

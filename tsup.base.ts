@@ -12,7 +12,7 @@ export function libraryBuild(entry: Record<string, string>): Options {
     target: ["node20", "es2022"],
     platform: "neutral", // no polyfills, nothing swapped: what a source imports is what its build imports
     removeNodeProtocol: false, // "node:fs" stays: some modules exist only under that name
-    external: [/^node:/],
+    external: [/^node:/, "gpu.js"],
     dts: true,
     sourcemap: true,
     treeshake: true,

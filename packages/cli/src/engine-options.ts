@@ -3,7 +3,10 @@ import { choiceOption, countValue } from "./option-values.js";
 
 /** Where to compute: the options that all verbs with an engine share. */
 export const engineOptions = {
-  backend: new Option("--backend <name>", "wasm, the fast one, or js, the reference").default("wasm"),
+  backend: new Option(
+    "--backend <name>",
+    "wasm, the fast one, js, the reference, or gpu, which needs gpu.js (gpu:webgpu, gpu:webgl2, gpu:webasm and gpu:cpu name its mode)",
+  ).default("wasm"),
   threads: new Option("--threads <count>", "threads that compute; all processors, at most 8, unless told").argParser(
     countValue,
   ),

@@ -1,4 +1,4 @@
-import { BackendError, ConfigurationError, createEngine, type Engine } from "@lowbit/core-tensor";
+import { BackendError, ConfigurationError, createEngine, type Engine, type GpuMode } from "@lowbit/core-tensor";
 import { didYouMean } from "@lowbit/nn";
 
 /** Where a verb computes, as its options say. */
@@ -8,7 +8,8 @@ export interface EngineChoice {
   readonly build: string | undefined;
 }
 
-const backends = ["wasm", "js"] as const;
+/** After the colon, what gpu.js computes with. */
+const backends = ["wasm", "js", "gpu", "gpu:webgpu", "gpu:webgl2", "gpu:webasm", "gpu:cpu"] as const;
 const builds = ["portable", "relaxed", "fastest"] as const;
 
 /**
@@ -23,7 +24,7 @@ export async function openEngine(choice: EngineChoice, purpose: "training" | "in
     const near = didYouMean(choice.backend, backends);
     throw new BackendError(`there is no backend ${JSON.stringify(choice.backend)}`, {
       where: "--backend",
-      want: backends.join(" or "),
+      want: backends.join(", "),
       got: choice.backend,
       hint: near === undefined ? "lowbit doctor tells what works here" : `did you mean ${near}?`,
     });
@@ -32,5 +33,6 @@ export async function openEngine(choice: EngineChoice, purpose: "training" | "in
   const build = builds.find((name) => name === wanted);
   if (build === undefined)
     throw new ConfigurationError(`there is no build ${JSON.stringify(wanted)}`, { want: builds.join(", ") });
-  return createEngine({ backend, threads: choice.threads, build });
+  const [name, gpuMode] = backend.split(":") as ["wasm" | "js" | "gpu", GpuMode | undefined];
+  return createEngine({ backend: name, gpuMode, threads: choice.threads, build });
 }

@@ -1,4 +1,5 @@
 export { grad } from "./autograd/grad.js";
+export type { GpuMode } from "./backends/gpu/gpu-mode.js";
 export { JsBackend } from "./backends/js/js-backend.js";
 export type { CreateEngineOptions } from "./engine/create-engine.js";
 export { createEngine, evaluate } from "./engine/create-engine.js";

@@ -1,3 +1,4 @@
+import type { GpuMode } from "../backends/gpu/gpu-mode.js";
 import { JsBackend } from "../backends/js/js-backend.js";
 import type { HostTensor } from "../graph/dtype.js";
 import { BackendError } from "../graph/errors.js";
@@ -5,8 +6,10 @@ import type { Tensor } from "../graph/tensor.js";
 import { Engine, type EngineOptions } from "./engine.js";
 
 export interface CreateEngineOptions extends EngineOptions {
-  /** "wasm", the fast default, or "js", the reference. */
-  readonly backend?: "js" | "wasm";
+  /** "wasm", the fast default, "js", the reference, or "gpu", which needs the package gpu.js. */
+  readonly backend?: "js" | "wasm" | "gpu";
+  /** What gpu.js computes with: "webgpu", "webgl2", "webasm", "cpu"; the first of the first three that works here where absent. */
+  readonly gpuMode?: GpuMode;
   /** Worker threads of the wasm backend; the processors of this machine, at most 8, where absent. */
   readonly threads?: number;
   /** Which kernels: "portable" gives the same bits on every machine, "fastest" takes what this one does best. */
@@ -26,13 +29,17 @@ export interface CreateEngineOptions extends EngineOptions {
  * @throws {BackendError} when the backend that was named is missing or broken here
  */
 export async function createEngine(options: CreateEngineOptions = {}): Promise<Engine> {
-  const { backend = "wasm", threads, build = "portable", float = "f32", memoryLimit, winograd } = options;
+  const { backend = "wasm", threads, build = "portable", float = "f32", memoryLimit, winograd, gpuMode } = options;
   if (backend === "js") return new Engine(new JsBackend(float), { memoryLimit });
   if (backend === "wasm") {
     const { createWasmBackend } = await import("../backends/wasm/wasm-backend.js");
     return new Engine(await createWasmBackend({ threads, build, maxBytes: memoryLimit, winograd }), { memoryLimit });
   }
-  throw new BackendError(`there is no backend "${backend}"`, { want: "js or wasm", got: backend });
+  if (backend === "gpu") {
+    const { createGpuBackend } = await import("../backends/gpu/gpu-backend.js");
+    return new Engine(await createGpuBackend({ mode: gpuMode, threads }), { memoryLimit });
+  }
+  throw new BackendError(`there is no backend "${backend}"`, { want: "js, wasm or gpu", got: backend });
 }
 
 let shared: Promise<Engine> | undefined;

@@ -163,7 +163,8 @@ export const clipGradient: Op<2, ClipOptions> = defineElementwise({
   gradient: (dz, [dy, x], { attributes }) => [sumTo(clipGradient(dz, x, attributes), dy.shape), null],
 });
 
-const castable: readonly Dtype[] = ["f32", "i32", "u8", "bool"];
+/** What `cast` takes and makes; a fused step names one by its place here. */
+export const castableDtypes: readonly Dtype[] = ["f32", "i32", "u8", "bool"];
 
 /**
  * The same numbers in another dtype. f32 → i32 and u8 drop the fraction; u8 holds 0 … 255; bool is x ≠ 0.
@@ -173,12 +174,12 @@ export const cast: Op<1, { dtype: Dtype }> = defineElementwise({
   name: "cast",
   arity: 1,
   dtype: ([from], { dtype }) => {
-    if (!castable.includes(from) || !castable.includes(dtype)) {
-      throw new DtypeError({ op: "cast", want: `one of ${castable.join(", ")}`, got: { from, to: dtype } });
+    if (!castableDtypes.includes(from) || !castableDtypes.includes(dtype)) {
+      throw new DtypeError({ op: "cast", want: `one of ${castableDtypes.join(", ")}`, got: { from, to: dtype } });
     }
     return dtype;
   },
-  immediates: ({ dtype }) => [castable.indexOf(dtype)],
+  immediates: ({ dtype }) => [castableDtypes.indexOf(dtype)],
   apply: (x, _, __, { dtype }) => (dtype === "f32" ? x : dtype === "bool" ? Number(x !== 0) : Math.trunc(x)),
   gradient: (dy, [x], { attributes }) => [x.dtype === "f32" && attributes.dtype === "f32" ? dy : null],
   examples: [

@@ -5,7 +5,8 @@ import { formatBytes, formatTable } from "./table.js";
 
 /** One way to compute, tried. */
 export interface ExaminedBackend {
-  readonly backend: "js" | "wasm";
+  readonly backend: "js" | "wasm" | "gpu";
+  /** Of gpu its mode. */
   readonly build: string;
   readonly works: boolean;
   /** What it ran on, or why it does not work. */
@@ -22,8 +23,8 @@ export interface Examination {
   readonly wasmSimd: boolean;
   readonly sharedMemory: boolean;
   readonly backends: readonly ExaminedBackend[];
-  /** What `train` and `eval` use unless told otherwise. */
-  readonly defaults: { readonly train: string; readonly eval: string };
+  /** What `train` and `eval` use unless told otherwise, and the mode that `--backend gpu` takes. */
+  readonly defaults: { readonly train: string; readonly eval: string; readonly gpu: string };
 }
 
 /** A module of one function, () → v128: valid only where the engine knows SIMD. */
@@ -39,8 +40,9 @@ export async function examineMachine(): Promise<Examination> {
     await examine({ backend: "js" }),
     await examine({ backend: "wasm", build: "portable" }),
     await examine({ backend: "wasm", build: "relaxed" }),
+    ...(await examineGpu()),
   ];
-  const [, portable, relaxed] = backends;
+  const [, portable, relaxed, ...gpu] = backends;
   const wasm = (build: string): string => (portable.works ? `wasm ${build}` : "none: ask for --backend js");
   return {
     lowbit: version,
@@ -51,14 +53,28 @@ export async function examineMachine(): Promise<Examination> {
     wasmSimd: hasWasm && WebAssembly.validate(Uint8Array.from(SIMD_MODULE)),
     sharedMemory: typeof SharedArrayBuffer !== "undefined",
     backends,
-    defaults: { train: wasm("portable"), eval: wasm(relaxed.works ? "relaxed" : "portable") },
+    defaults: {
+      train: wasm("portable"),
+      eval: wasm(relaxed.works ? "relaxed" : "portable"),
+      gpu: gpu.find(({ works, build }) => works && build !== "cpu")?.build ?? "none",
+    },
   };
+}
+
+/** The modes of gpu.js in the order in which they are chosen; one line where the package is missing. */
+async function examineGpu(): Promise<ExaminedBackend[]> {
+  const modes: ExaminedBackend[] = [];
+  for (const gpuMode of ["webgpu", "webgl2", "webasm", "cpu"] as const) {
+    modes.push(await examine({ backend: "gpu", gpuMode }));
+  }
+  const isMissing = modes.every(({ works, detail }) => !works && detail === modes[0].detail);
+  return isMissing ? [{ ...modes[0], build: "gpu.js" }] : modes;
 }
 
 async function examine(
   options: Required<Pick<CreateEngineOptions, "backend">> & CreateEngineOptions,
 ): Promise<ExaminedBackend> {
-  const build = options.backend === "js" ? "reference" : (options.build ?? "portable");
+  const build = options.backend === "js" ? "reference" : (options.gpuMode ?? options.build ?? "portable");
   const found = { backend: options.backend, build };
   try {
     const engine = await createEngine(options);
@@ -66,14 +82,16 @@ async function examine(
       const { threads } = engine.backend;
       const isRight = await convolvesRightly(engine);
       const detail = isRight
-        ? `${threads} thread${threads === 1 ? "" : "s"}`
+        ? options.backend === "gpu"
+          ? "through gpu.js"
+          : `${threads} thread${threads === 1 ? "" : "s"}`
         : "it gives a wrong result for a small convolution";
       return { ...found, works: isRight, detail };
     } finally {
       await engine.close();
     }
   } catch (error) {
-    const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
+    const reason = error instanceof LowbitError ? explain(error) : String(error).split("\n")[0];
     return {
       ...found,
       works: false,
@@ -81,6 +99,10 @@ async function examine(
     };
   }
 }
+
+/** A refusal in one line: what was wrong, and what would help. */
+const explain = ({ message, where, hint }: LowbitError): string =>
+  where ?? [message.split("\n")[0], ...(hint === undefined ? [] : [hint])].join(": ");
 
 /** A 3 × 3 window of ones over an 8 × 8 image of ones, padded: 9 inside, 6 at the edges, 4 in the corners. */
 async function convolvesRightly(engine: Engine): Promise<boolean> {
@@ -113,5 +135,6 @@ export function formatExamination(found: Examination): string {
     backends,
     "",
     `train runs on ${found.defaults.train}, eval and predict on ${found.defaults.eval}, unless --backend and --build say otherwise`,
+    ...(found.defaults.gpu === "none" ? [] : [`--backend gpu takes the mode ${found.defaults.gpu}`]),
   ].join("\n");
 }

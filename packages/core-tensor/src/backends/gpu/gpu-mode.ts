@@ -5,9 +5,6 @@ import { type GpuInstance, type GpuJs, loadGpuJs } from "./load-gpu-js.js";
 export const gpuModes = ["webgpu", "webgl2", "webasm", "cpu"] as const;
 export type GpuMode = (typeof gpuModes)[number];
 
-/** The modes that compute on a graphics processor, or on a driver that plays one in software. */
-export const isGraphicsMode = (mode: GpuMode): boolean => mode === "webgpu" || mode === "webgl2";
-
 /** undefined where a mode works, else why it does not. gpu.js' own `isGPUSupported` is true in Node and proves nothing. */
 async function whyNot({ GPU }: GpuJs, mode: GpuMode): Promise<string | undefined> {
   if (mode === "webgpu") return (await GPU.isWebGPUAvailable()) ? undefined : "no WebGPU adapter answers here";

@@ -1,4 +1,4 @@
-import { type Shape, stridesOf } from "../../graph/shape.js";
+import type { Shape } from "../../graph/shape.js";
 
 /**
  * Statements that take the row-major index `index` of an element of `shape` apart into constants with the given names,
@@ -32,9 +32,6 @@ export function dot(names: readonly string[], strides: readonly number[], start 
   if (start !== 0 || terms.length === 0) terms.push(String(start));
   return terms.join(" + ");
 }
-
-/** Where the element with these coordinates lies in an array of `shape`. */
-export const indexIn = (shape: Shape, names: readonly string[]): string => dot(names, stridesOf(shape));
 
 /** "a0", "a1", … for the axes of a shape. */
 export const axisNames = (shape: Shape): string[] => shape.map((_, axis) => `a${axis}`);

@@ -57,9 +57,10 @@ export async function loadGpuJs(): Promise<GpuJs> {
     if (typeof found?.GPU !== "function") throw new Error("it exports no GPU");
     return found;
   } catch (cause) {
-    throw new BackendError("the gpu backend needs the package gpu.js, and it can't be loaded here", {
+    const reason = cause instanceof Error ? cause.message.split("\n")[0].slice(0, 120) : String(cause);
+    throw new BackendError(`the gpu backend needs the package gpu.js, and it can't be loaded here: ${reason}`, {
       want: `gpu.js ${GPU_JS_VERSION}`,
-      got: cause instanceof Error ? cause.message.split("\n")[0] : String(cause),
+      got: reason,
       hint: `npm install gpu.js@${GPU_JS_VERSION} --omit=optional    (its optional dependency gl would run a native build)`,
       cause,
     });

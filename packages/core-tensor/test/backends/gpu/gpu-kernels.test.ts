@@ -1,43 +1,21 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createGpuBackend } from "../../../src/backends/gpu/gpu-backend.js";
-import type { OpDeclaration, Values } from "../../../src/graph/define-op.js";
-import { bytesOf, isPacked } from "../../../src/graph/dtype.js";
-import { elementsOf } from "../../../src/graph/shape.js";
-import { operations } from "../../../src/ops/operations.js";
-import type { Backend } from "../../../src/plan/backend.js";
-import { difference, f32, numbers, referenceOf, runCall, specify, values } from "../wasm/run-call.js";
+import { runNetworks } from "./compare-networks.js";
+import { runGpuCases, someGpuCases } from "./gpu-cases.js";
 
-const backends: Backend[] = [];
-beforeAll(async () => {
-  for (const mode of ["webasm", "cpu"]) backends.push(await createGpuBackend({ mode }));
-}, 60_000);
-afterAll(() => Promise.all(backends.map((backend) => backend.close())));
-
-function exampleInputs(op: OpDeclaration): Values[][] {
-  return op.examples.map(({ shapes, dtypes = [], range = [-2, 2] }, index) =>
-    shapes.map((shape, i) => {
-      const dtype = dtypes[i] ?? "f32";
-      if (dtype === "f32") return f32(shape, 10 * index + i, range);
-      const count = isPacked(dtype) ? bytesOf(dtype, elementsOf(shape)) : elementsOf(shape);
-      const data = Array.from(numbers(count, i + 3, [0, isPacked(dtype) ? 256 : 3]), Math.floor);
-      return values(shape, dtype === "i32" ? Int32Array.from(data) : Uint8Array.from(data), dtype);
-    }),
-  );
-}
-
-describe("every operation's examples", () => {
-  for (const op of operations.values()) {
-    if (!op.reference || op.elementwise) continue;
-    exampleInputs(op).forEach((inputs, index) => {
-      it(`${op.name}, example ${index}`, async () => {
-        const specification = specify(op, inputs, op.examples[index].attributes);
-        const expected = referenceOf(specification);
-        for (const backend of backends) {
-          const { outputs, kernel, reason } = await runCall(backend, specification);
-          expect(difference(outputs[0], expected), `${backend.build}: ${kernel}, ${reason}`).toBeLessThan(2e-6);
-          if (specification.outputs[0].dtype !== "f32") expect(outputs[0]).toEqual(expected);
-        }
-      });
-    });
-  }
+describe.each([
+  ["webasm", 2],
+  ["cpu", 3],
+])("gpu.js in its mode %s", (mode, every) => {
+  it("computes as the reference does: whole numbers exactly, float32 closely", { timeout: 120_000 }, async () => {
+    const backend = await createGpuBackend({ mode });
+    const findings = await runGpuCases(backend, someGpuCases(process.env.LOWBIT_ALL_GPU_CASES ? 1 : every));
+    expect(findings.filter(({ difference, mustBeExact }) => difference > (mustBeExact ? 0 : 1e-5))).toEqual([]);
+    const networks = await runNetworks(backend);
+    await backend.close();
+    expect(networks.filter(({ difference }) => difference > 1e-5)).toEqual([]);
+    const whole = networks.filter(({ name }) => /sums|joined|classes/.test(name));
+    expect(whole.map(({ difference }) => difference)).toEqual(whole.map(() => 0));
+    expect(networks.flatMap(({ kernels }) => kernels)).not.toContain("reference");
+  });
 });

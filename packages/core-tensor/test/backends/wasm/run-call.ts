@@ -2,7 +2,7 @@ import type { OpDeclaration, Values } from "../../../src/graph/define-op.js";
 import { bytesOf, type Dtype, type HostArray, isPacked } from "../../../src/graph/dtype.js";
 import { elementsOf, type Shape } from "../../../src/graph/shape.js";
 import type { Backend } from "../../../src/plan/backend.js";
-import type { Buffer, Call, Program } from "../../../src/plan/program.js";
+import { type Buffer, type Call, PlannedBuffer, type Program } from "../../../src/plan/program.js";
 
 /** Numbers that look random and are the same every time (a linear congruence, enough for test data). */
 export function numbers(count: number, seed = 1, [low, high]: readonly [number, number] = [-2, 2]): Float32Array {
@@ -33,6 +33,8 @@ export interface CallSpecification {
   readonly attributes?: unknown;
   readonly inputs: readonly Values[];
   readonly outputs: readonly { readonly shape: Shape; readonly dtype: Dtype }[];
+  /** Indices of inputs that the program holds as constants. */
+  readonly constants?: readonly number[];
   /** Index of the input whose place the first output takes. */
   readonly inPlace?: number;
 }
@@ -90,7 +92,10 @@ export async function runCall(
   const program: Program = {
     inputs: new Map(),
     outputs,
-    constants: [],
+    constants: (specification.constants ?? []).map((index) => {
+      const { shape, dtype, bytes, region, offset } = inputs[index];
+      return { buffer: new PlannedBuffer(shape, dtype, bytes, region, { offset }), data: specification.inputs[index].data };
+    }),
     variables: new Map(),
     computedOnce: [],
     assignments: [],

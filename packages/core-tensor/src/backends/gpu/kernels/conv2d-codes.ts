@@ -4,6 +4,7 @@ import { type CodeFormat, largestInteger } from "../../../packed/code-format.js"
 import { fieldsOfWords } from "../device-array.js";
 import { defineGpuKernel, type GpuCall } from "../gpu-kernel.js";
 import type { DeviceValue, Launches } from "../launches.js";
+import { emitBitPlanes, largestPartialSum } from "./bit-planes.js";
 import { forEachTap, outputOfConvolution } from "./convolution.js";
 import { addUnpacking } from "./pack-codes.js";
 
@@ -69,9 +70,28 @@ low += sum - part * 4096;`);
   );
 }
 
+/** Products of bits up to which counting beat multiplying: docs/decisions/0005. */
+const MOST_PLANE_PAIRS = 4;
+
+const usesPlanes = (call: GpuCall): boolean =>
+  isPacked(call) &&
+  call.attributes.x.bits * call.attributes.w.bits <= MOST_PLANE_PAIRS &&
+  largestPartialSum(call) < EXACT;
+
 export const conv2dCodesKernel = defineGpuKernel({
   op: "conv2dCodes",
   supports: (call) => !roundsSums(call) || channelsAtOnce(call) >= 1 || "the sum over one channel alone passes 2²⁴",
-  name: ({ attributes: { x, w } }) => `conv2d-codes-gpu-w${w.bits}a${x.bits}`,
-  emit: (call, [x, w], launches) => [emitProducts(call, x, w, launches)],
+  name: (call) => {
+    const { x, w } = call.attributes as Conv2dCodesOptions;
+    return `conv2d-codes-gpu-w${w.bits}a${x.bits}-${usesPlanes(call) ? "bit-planes" : "products"}`;
+  },
+  reason: (call) =>
+    usesPlanes(call)
+      ? `bit counts of 16 channels at once: at most ${MOST_PLANE_PAIRS} pairs of bit-planes`
+      : `products one by one: more than ${MOST_PLANE_PAIRS} pairs of bit-planes, or codes held in f32`,
+  emit: (call, [x, w], launches) => [
+    w.kind === "constant" && usesPlanes(call)
+      ? emitBitPlanes(call, x, w.data, launches)
+      : emitProducts(call, x, w, launches),
+  ],
 });

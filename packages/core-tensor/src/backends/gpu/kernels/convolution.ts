@@ -6,12 +6,14 @@ import { takeApart } from "../kernel-source.js";
  * A loop over the taps of one output [n, m, ho, wo] of a convolution; taps outside of x are left out.
  *
  * @param channels  how many channels the loop counts (`c`), words of them where they are packed
- * @param each      statements for one tap; `row` is (n · planes + plane) of x as the caller counts planes, `h` and `w` the position
+ * @param each      statements for one channel of one tap (`r`, `s`) at the position `h`, `v` of x
+ * @param before    statements for one tap, before its channels
  */
 export function forEachTap(
   { inputs: [x, w], outputs: [y], attributes }: GpuCall,
   channels: { readonly from: number; readonly to: number },
   each: string,
+  before = "",
 ): string {
   const { stride, padding, dilation } = attributes as Conv2dAttributes;
   const [, , H, W] = x.shape;
@@ -30,6 +32,7 @@ ${rowGuard} {
 for (let s = 0; s < ${S}; s++) {
 ${column}
 ${columnGuard} {
+${before}
 for (let c = ${channels.from}; c < ${channels.to}; c++) {
 ${each}
 }

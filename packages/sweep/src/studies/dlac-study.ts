@@ -1,4 +1,4 @@
-import { defineStudy } from "../define-study.js";
+import { defineStudy, testAccuracy } from "../define-study.js";
 import { type Claim, judgeClaims } from "../judge-claims.js";
 import { rankCorrelation } from "../rank-correlation.js";
 import { formatSpread } from "../spread.js";
@@ -67,6 +67,7 @@ export const dlacStudy = defineStudy({
   version: 1,
   about:
     "dLAC's training and zero skipping on 20,000 images of Fashion-MNIST: resnet20 of half width, trained here and simulated",
+  metric: testAccuracy,
   trials: allTrials,
   judge: (finished) =>
     judgeClaims(claims, {

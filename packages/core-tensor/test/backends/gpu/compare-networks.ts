@@ -53,11 +53,15 @@ function floatNetwork(images: Tensor): Record<string, Tensor> {
 }
 
 /** Whole networks on a backend and on the reference, twice each with other images: how far apart every result is at most. */
-export async function runNetworks(backend: Backend): Promise<{ name: string; difference: number; kernels: string[] }[]> {
+export async function runNetworks(
+  backend: Backend,
+): Promise<{ name: string; difference: number; kernels: string[] }[]> {
   const found: { name: string; difference: number; kernels: string[] }[] = [];
   for (const network of [packedNetwork, floatNetwork]) {
     const build = ({ images }: { images: Tensor }) => network(images);
-    const [tried, reference] = [new Engine(backend), new Engine(new JsBackend())].map((engine) => engine.compile(build));
+    const [tried, reference] = [new Engine(backend), new Engine(new JsBackend())].map((engine) =>
+      engine.compile(build),
+    );
     for (const seed of [1, 2]) {
       const images: HostTensor = { dtype: "f32", shape: [3, 18, 6, 6], data: numbers(1944, seed, [0, 1]) };
       const [results, expected] = [await tried({ images }), await reference({ images })];

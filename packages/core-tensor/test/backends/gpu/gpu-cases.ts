@@ -133,7 +133,9 @@ function listGpuCases(): GpuCase[] {
       [3, 17, 5],
       [16, 16, 16],
       [31, 7, 129],
-    ].map(([M, N, K]) => caseOf(`matmul ${M} × ${N} × ${K}`, specify(matmul.declaration, [f32([M, K], 1), f32([K, N], 2)], {}))),
+    ].map(([M, N, K]) =>
+      caseOf(`matmul ${M} × ${N} × ${K}`, specify(matmul.declaration, [f32([M, K], 1), f32([K, N], 2)], {})),
+    ),
     ...codePairs.flatMap(([x, w], index) => [
       codeConvolution(x, w, geometries[index % geometries.length]),
       codeConvolution(x, w, geometries[(index + 2) % geometries.length], index % 2 === 0 ? "largest" : "smallest"),
@@ -161,10 +163,7 @@ function listGpuCases(): GpuCase[] {
       "maxPool2d 3 × 3 by 2, padded",
       specify(maxPool2d.declaration, [f32([2, 3, 9, 7], 3)], { window: 3, stride: 2, padding: 1 }),
     ),
-    caseOf(
-      "averagePool2d over all",
-      specify(averagePool2d.declaration, [f32([2, 5, 7, 3], 3)], { window: [7, 3] }),
-    ),
+    caseOf("averagePool2d over all", specify(averagePool2d.declaration, [f32([2, 5, 7, 3], 3)], { window: [7, 3] })),
     caseOf("softmax of large logits", specify(softmax.declaration, [f32([7, 13], 5, [-90, 90])])),
   ];
 }

@@ -94,7 +94,10 @@ export async function runCall(
     outputs,
     constants: (specification.constants ?? []).map((index) => {
       const { shape, dtype, bytes, region, offset } = inputs[index];
-      return { buffer: new PlannedBuffer(shape, dtype, bytes, region, { offset }), data: specification.inputs[index].data };
+      return {
+        buffer: new PlannedBuffer(shape, dtype, bytes, region, { offset }),
+        data: specification.inputs[index].data,
+      };
     }),
     variables: new Map(),
     computedOnce: [],

@@ -14,6 +14,7 @@ import {
 } from "@lowbit/core-tensor";
 import { z } from "zod";
 import { defineQuantizer, type Held } from "../define-quantizer.js";
+import { scaledGradient } from "./scaled-gradient.js";
 import { SMALLEST_STEP } from "./smallest-step.js";
 
 /** Δ as a share of max |w|. */
@@ -40,10 +41,12 @@ function meanBeyond(values: Float32Array, side: 1 | -1): number {
  *
  * Gradient of w: W_p above Δ, 1 between, W_n below −Δ. Of W_p: the sum of dy above Δ; of W_n: less the sum of dy below −Δ.
  * Both follow eqs. 6 to 8; the paper's sign of the last is for a level called W_n. Δ is a statistic: no gradient flows into it.
+ * The two sums are over all weights of a layer, so both are divided by √(weights), as LSQ's are. The paper has no such factor; with
+ * the sums as they are and the weights' rate, networks from scratch hardly learn (docs/results/quantizers.md).
  */
 export const ttq = defineQuantizer({
   name: "ttq",
-  version: 1,
+  version: 2,
   source: 'Zhu et al., "Trained ternary quantization", arXiv 1612.01064, eqs. 6 to 9',
   options: z.strictObject({}),
   codes: () => ({ kind: "ternary", min: -1, max: 1 }),
@@ -62,7 +65,9 @@ export const ttq = defineQuantizer({
   granularity: () => ({ kind: "per-tensor" }),
   fakeQuantize: (w, _, __, held) => {
     const { threshold } = held as Held;
-    const { positive, negative } = sidesOf(held as Held);
+    const sides = sidesOf(held as Held);
+    const positive = scaledGradient(sides.positive, w, "weights", 1);
+    const negative = scaledGradient(sides.negative, w, "weights", 1);
     const [above, below] = [isAbove(w, threshold), isBelow(w, multiply(threshold, -1))];
     const levels = subtract(multiply(above, positive), multiply(below, negative));
     const slope = stopGradient(select(above, positive, select(below, negative, 1)));

@@ -7,7 +7,7 @@ import { allRows, quantizeTensor, tensor } from "../quantize-tensor.js";
 describe("ttq", () => {
   testQuantizer(ttq, { optionSets: [{}] });
 
-  it("has the paper's levels and gradients", async () => {
+  it("has the paper's levels and gradients, those of the magnitudes divided by the root of how many weights there are", async () => {
     const ws = normal(80, createStream(1, "weights")).map((w) => w * 0.1);
     ws[3] = 2; // Δ = 0.1
     const dy = normal(80, createStream(2, "gradients"));
@@ -24,8 +24,8 @@ describe("ttq", () => {
       if (side(w) < 0) sums.negative -= dy[i];
     });
     expect(new Set(result.codes)).toEqual(new Set([-1, 0, 1]));
-    expect(result.dLearned.positive).toBeCloseTo(sums.positive, 4);
-    expect(result.dLearned.negative).toBeCloseTo(sums.negative, 4);
+    expect(result.dLearned.positive).toBeCloseTo(sums.positive / Math.sqrt(80), 5);
+    expect(result.dLearned.negative).toBeCloseTo(sums.negative / Math.sqrt(80), 5);
   });
 
   it("cuts every row of four small whole numbers at a twentieth of its largest", async () => {

@@ -1,4 +1,12 @@
-import { ArgumentError, type Engine, type HostTensor, input, type Tensor } from "@lowbit/core-tensor";
+import {
+  ArgumentError,
+  type CodeFormat,
+  type Engine,
+  type HostTensor,
+  input,
+  type Tensor,
+  unpackCodes,
+} from "@lowbit/core-tensor";
 import { openStorage } from "@lowbit/core-tensor/storage";
 import { createLoader } from "@lowbit/data";
 import type { Workload } from "@lowbit/dlac-sim";
@@ -12,19 +20,11 @@ import { loadRegistry } from "./plugins.js";
 
 /**
  * The layers of a trained network with its own zeros: of its weights as they are quantized, and of the activations that reach each
- * layer, measured on the first test images of the data set that it was trained on.
- *
- * @throws {ArgumentError} for a packed network: its zeros are those of the folder that it was converted from
+ * layer, measured on the first test images of the data set that it was trained on. A packed network's are its codes that stand for 0.
  */
 export async function checkpointWorkload(folder: string, images: number, data?: string): Promise<Workload> {
   const storage = openStorage();
   const network = await openNetwork(storage, folder, await loadRegistry(storage));
-  if (network.kind === "packed") {
-    throw new ArgumentError("the zeros of a packed network can't be read", {
-      where: "--checkpoint",
-      want: "the folder that train has written, from which it was converted",
-    });
-  }
   const { experiment, data: trainedOn } = network.notes;
   const dataset = await openNamedDataset(data ?? experiment.data, "--data");
   const loader = createLoader(dataset.test, {
@@ -57,13 +57,20 @@ async function measureZeros(
   images: HostTensor,
   precision: string,
 ): Promise<Densities[]> {
+  let zeroFields: number[] = [];
   const operands = engine.compile<{ images: HostTensor }, Record<string, Tensor>>(
     (inputs: { images: Tensor }): Record<string, Tensor> => {
       const layers = findCountedNodes(forward(inputs.images), { precision });
+      const dataOf = ({ node, weight }: (typeof layers)[number]) =>
+        node.inputs.find((each) => each !== weight) as Tensor;
+      zeroFields = layers.map((layer) => {
+        const format: CodeFormat | undefined = dataOf(layer).dtype === "u8" ? layer.node.attributes.x : undefined;
+        return format ? -format.offset / format.step : 0;
+      });
       return Object.fromEntries(
-        layers.flatMap(({ node, weight }, index) => [
-          [`weight${index}`, weight],
-          [`data${index}`, node.inputs.find((each) => each !== weight) as Tensor],
+        layers.flatMap((layer, index) => [
+          [`weight${index}`, codesOf(layer.weight, layer.node.attributes.w)],
+          [`data${index}`, dataOf(layer)],
         ]),
       );
     },
@@ -71,13 +78,18 @@ async function measureZeros(
   const values = await operands({ images });
   const count = Object.keys(values).length / 2;
   return Array.from({ length: count }, (_, index) => ({
-    wDensity: densityOf(values[`weight${index}`].data),
-    aDensity: densityOf(values[`data${index}`].data),
+    wDensity: densityOf(values[`weight${index}`].data, 0),
+    aDensity: densityOf(values[`data${index}`].data, zeroFields[index]),
   }));
 }
 
-function densityOf(values: ArrayLike<number>): number {
+/** The whole numbers of a packed weight; any other as it is. */
+const codesOf = (weight: Tensor, format: CodeFormat | undefined): Tensor =>
+  weight.dtype === "f32" || format === undefined ? weight : unpackCodes(weight, { format });
+
+/** The share of values that do not stand for 0. */
+function densityOf(values: ArrayLike<number>, zero: number): number {
   let count = 0;
-  for (let index = 0; index < values.length; index++) if (values[index] !== 0) count++;
+  for (let index = 0; index < values.length; index++) if (values[index] !== zero) count++;
   return count / values.length;
 }

@@ -4,6 +4,7 @@ import {
   type Configuration,
   type LayerReport,
   parseConfiguration,
+  parseReport,
   parseTechnology,
   parseTopology,
   parseWorkload,
@@ -32,7 +33,7 @@ export interface SimulationOptions {
   readonly checkpoint?: string;
   readonly images: number;
   readonly data?: string;
-  readonly config: string;
+  readonly config?: string;
   readonly mode?: SimulationMode;
   readonly workloadKind: TopologyKind;
   readonly scalesimCompat: boolean;
@@ -57,6 +58,16 @@ export async function runSimulation(
   const report = simulate(workload, configuration, { technology: await readTechnology(options.technology) });
   if (folder !== undefined) await writeScalesimReports(folder, workload, configuration);
   return { report, written: file === undefined ? [] : await writeFiles(file, report) };
+}
+
+/** `lowbit simulate read FILE.json`: a report that was written as JSON, checked, to be shown again or written in another form. */
+export async function readSimulation(
+  file: string,
+  { report: other }: { readonly report?: string },
+): Promise<{ readonly report: SimulationReport; readonly written: readonly string[] }> {
+  if (other !== undefined && !/\.(csv|json)$/.test(other)) checkReportFile(other);
+  const report = parseReport(parseJson(await readText(file, "simulate read"), { file }), file);
+  return { report, written: other === undefined ? [] : await writeFiles(other, report) };
 }
 
 async function writeFiles(file: string, report: SimulationReport): Promise<readonly string[]> {
@@ -86,6 +97,12 @@ async function writeScalesimReports(folder: string, workload: Workload, configur
 const isCfg = (file: string): boolean => /\.cfg$/i.test(file);
 
 export async function readConfiguration({ config, mode, scalesimCompat }: SimulationOptions): Promise<Configuration> {
+  if (config === undefined) {
+    throw new ArgumentError("simulate needs a machine", {
+      where: "--config",
+      want: "--config FILE: a machine as JSON, or a configuration file of SCALE-Sim (.cfg)",
+    });
+  }
   if (isCfg(config)) {
     if (mode !== undefined && mode !== "systolic") {
       throw new ArgumentError(`${config} describes a systolic array, not ${mode}`, {

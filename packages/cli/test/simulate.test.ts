@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { runJson, runLowbit, temporaryFolder } from "./run-lowbit.js";
@@ -135,6 +135,12 @@ describe("lowbit simulate", () => {
       expect(executedMacs).toBeLessThan(macs);
     }
     expect(layers[0].wDensity).toBeGreaterThan(0.99); // fp32
+    const packed = join(work, "packed");
+    await runJson(["convert", out, "--out", packed, "--json"]);
+    const { layers: ofPacked } = await runJson(["simulate", "--checkpoint", packed, "--config", grid, "--images", "8"]);
+    const densities = (all: typeof layers) =>
+      all.map(({ name, wBits, wDensity, aDensity }: never) => [name, wBits, wDensity, aDensity]);
+    expect(densities(ofPacked)).toEqual(densities(layers)); // the same codes, the same zeros
     const refused = await runLowbit(["simulate", "--checkpoint", join(work, "nowhere"), "--config", grid]);
     expect([refused.code, refused.stdout]).toEqual([2, ""]);
   });
@@ -153,6 +159,41 @@ describe("lowbit simulate", () => {
     expect(readFileSync(join(work, "rows.csv"), "utf8")).toMatch(/^name,wBits/);
     const printed = await runJson([...words, join(work, "report.json")]);
     expect(JSON.parse(readFileSync(join(work, "report.json"), "utf8"))).toEqual(printed);
+
+    const again = join(work, "again.html");
+    expect(await runJson(["simulate", "read", join(work, "report.json"), "--report", again])).toEqual(printed);
+    expect(readFileSync(again, "utf8")).toBe(html);
+    const spoiled = file("spoiled.json", { ...printed, total: { ...printed.total, cycles: 1 } });
+    const { code, stderr } = await runLowbit(["simulate", "read", spoiled]);
+    expect(stderr).toMatch(/cycles of total are not the sum/);
+    expect(code).toBe(65);
+  });
+
+  it("ranks widths and precisions by measured accuracy and simulated energy", async () => {
+    const record = (width: number, precision: string, seed: number, accuracy: number) =>
+      file(`study/${width}-${precision}-${seed}.json`, {
+        ...{ study: "tiny", version: 1, key: `${width}-${precision}-${seed}`, seconds: 1, result: { accuracy } },
+        configuration: { model: "resnet8", data: "fashion-mnist", width, precision, seed },
+        made: { command: "a test", commit: null, node: "20", backend: "wasm", threads: 1 },
+      });
+    mkdirSync(join(work, "study"));
+    record(1, "fp32", 1, 90);
+    record(1, "w1a1", 1, 80);
+    record(1, "w1a1", 2, 82);
+    record(2, "w2a2", 1, 91); // better than fp32, for less
+    record(2, "w1a1", 1, 70); // twice as wide, and worse
+    const chart = join(work, "front.html");
+    const words = ["simulate", "pareto", "--study", join(work, "study"), "--model", "resnet8", "--config", grid];
+    const { rows } = await runJson([...words, "--report", chart]);
+    const energies = rows.map(({ energyPJ }: { energyPJ: number }) => energyPJ);
+    expect(energies).toEqual([...energies].sort((a, b) => a - b));
+    const front = rows.flatMap(({ width, precision, isOnFront }: never) =>
+      isOnFront ? [`${width} ${precision}`] : [],
+    );
+    expect(front).toEqual(["1 w1a1", "2 w2a2"]);
+    expect(rows[0].accuracy).toMatchObject({ count: 2, mean: 81 });
+    expect(readFileSync(chart, "utf8")).toContain("Pareto front");
+    expect((await runLowbit([...words.slice(0, 6), "--config", cfg])).code).toBe(2); // an array has one kind of element
   });
 
   it("sweeps over fields and technology tables", async () => {

@@ -10,7 +10,7 @@ export function addSimulateVerb(program: Command): void {
     .option("--workload <file>", "layers as JSON, or a topology file of SCALE-Sim (.csv)")
     .option("--model <name>", "a built-in model instead")
     .option("--checkpoint <folder>", "a folder that train has written instead, with its own zeros")
-    .requiredOption("--config <file>", "the machine as JSON, or a configuration file of SCALE-Sim (.cfg)")
+    .option("--config <file>", "the machine as JSON, or a configuration file of SCALE-Sim (.cfg)")
     .addOption(
       choiceOption("--mode <name>", "the configuration's mode unless told otherwise; a .cfg file is systolic", [
         "event",
@@ -43,6 +43,32 @@ export function addSimulateVerb(program: Command): void {
       for (const file of written) note(`wrote ${file}`);
       if (json) printJson(report);
       else print(formatSimulation(report));
+    });
+  simulate
+    .command("read")
+    .description("show a report that --report FILE.json has written, or write it in another form with --report")
+    .argument("<file>", "the report as JSON")
+    .action(async (file, _, command) => {
+      const { readSimulation, formatSimulation } = await import("../run-simulation.js");
+      const { json, ...options } = command.optsWithGlobals() as unknown as ReturnType<typeof simulate.opts>;
+      const { report, written } = await readSimulation(file, options);
+      for (const each of written) note(`wrote ${each}`);
+      if (json) printJson(report);
+      else print(formatSimulation(report));
+    });
+  simulate
+    .command("pareto")
+    .description("widths and precisions of --model by the accuracy that a study measured and the energy simulated here")
+    .requiredOption("--study <folder>", "where lowbit study has written its records")
+    .action(async (_, command) => {
+      const { runPareto, formatPareto } = await import("../run-pareto.js");
+      const { json, ...options } = command.optsWithGlobals() as unknown as ReturnType<typeof simulate.opts> & {
+        readonly study: string;
+      };
+      const { front, written } = await runPareto(options);
+      for (const each of written) note(`wrote ${each}`);
+      if (json) printJson(front);
+      else print(formatPareto(front));
     });
   simulate
     .command("sweep")

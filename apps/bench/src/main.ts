@@ -13,13 +13,14 @@ import { profileInference } from "./profile/profile-inference.js";
 import { profileTraining } from "./profile/profile-training.js";
 import { startResult } from "./report/result.js";
 import { formatTable } from "./report/table.js";
+import { formatSimulatorTimes, timeSimulator } from "./simulator/time-simulator.js";
 import { inferSuite } from "./suites/infer-suite.js";
 import { kernelsSuite } from "./suites/kernels-suite.js";
 import type { Suite } from "./suites/suite.js";
 import { trainSuite } from "./suites/train-suite.js";
 
 const suites = new Map<string, Suite>([kernelsSuite, trainSuite, inferSuite].map((suite) => [suite.name, suite]));
-const USAGE = `pnpm bench <${[...suites.keys()].join("|")}|memory|profile|profile-infer> [--json FILE] [--threads N] [--only TEXT]`;
+const USAGE = `pnpm bench <${[...suites.keys()].join("|")}|memory|simulate|profile|profile-infer> [--json FILE] [--threads N] [--only TEXT]`;
 
 const say = (text: string): void => {
   process.stderr.write(`${text}\n`);
@@ -50,6 +51,14 @@ async function main(): Promise<void> {
   }
   if (name === "profile-infer") {
     process.stdout.write(`${await profileInference({ threads, only })}\n`);
+    return;
+  }
+  if (name === "simulate") {
+    const command = `pnpm bench simulate${only ? ` --only ${only}` : ""}`;
+    const run = { suite: name, command, commit: currentCommit(), date: new Date().toISOString() };
+    const rows = timeSimulator({ only, progress: say });
+    if (json) await writeJson(json, { ...run, machine: describeMachine(), rows });
+    process.stdout.write(`${formatSimulatorTimes(rows)}\n`);
     return;
   }
   if (name === "memory") {

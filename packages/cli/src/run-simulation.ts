@@ -45,19 +45,24 @@ export interface SimulationOptions {
   readonly technology: string;
   readonly scalesimReports?: string;
   readonly report?: string;
+  readonly saveWorkload?: string;
 }
 
 /** `lowbit simulate`, from what was typed to the report, and the files that were asked for beside it. */
 export async function runSimulation(
   options: SimulationOptions,
 ): Promise<{ readonly report: SimulationReport; readonly written: readonly string[] }> {
-  const { report: file, scalesimReports: folder } = options;
+  const { report: file, scalesimReports: folder, saveWorkload } = options;
   if (file !== undefined && !/\.(csv|json)$/.test(file)) checkReportFile(file);
   const configuration = await readConfiguration(options);
   const workload = await readWorkload(options);
   const report = simulate(workload, configuration, { technology: await readTechnology(options.technology) });
   if (folder !== undefined) await writeScalesimReports(folder, workload, configuration);
-  return { report, written: file === undefined ? [] : await writeFiles(file, report) };
+  const written = file === undefined ? [] : await writeFiles(file, report);
+  if (saveWorkload === undefined) return { report, written };
+  const { layers } = workload;
+  await openStorage().writeAtomic(saveWorkload, `${JSON.stringify({ layers }, undefined, 2)}\n`);
+  return { report, written: [...written, saveWorkload] };
 }
 
 /** `lowbit simulate read FILE.json`: a report that was written as JSON, checked, to be shown again or written in another form. */

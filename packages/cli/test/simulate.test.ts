@@ -160,6 +160,10 @@ describe("lowbit simulate", () => {
     const printed = await runJson([...words, join(work, "report.json")]);
     expect(JSON.parse(readFileSync(join(work, "report.json"), "utf8"))).toEqual(printed);
 
+    const saved = join(work, "saved-workload.json");
+    await runJson([...words.slice(0, -1), "--save-workload", saved]);
+    expect((await runJson(["simulate", "--workload", saved, "--config", grid])).total).toEqual(printed.total);
+
     const again = join(work, "again.html");
     expect(await runJson(["simulate", "read", join(work, "report.json"), "--report", again])).toEqual(printed);
     expect(readFileSync(again, "utf8")).toBe(html);

@@ -35,6 +35,7 @@ export function addSimulateVerb(program: Command): void {
     .option("--data <name>", "of --checkpoint: another data set than it was trained on, of the same shape")
     .option("--technology <name>", "energies and areas: low, nominal, high, or a JSON file", "nominal")
     .option("--report <file>", "also write a report: .md, .html as one page with charts, .csv or .json")
+    .option("--save-workload <file>", "also write the layers as JSON, for --workload or the library elsewhere")
     .option("--scalesim-reports <folder>", "of a systolic array: also write SCALE-Sim's three reports there")
     .option("--json", "print JSON, for programs", false)
     .action(async ({ json, ...options }) => {

@@ -13,6 +13,8 @@ interface SimulatorWork {
 
 const halfZeros = { wDensity: 0.5, aDensity: 0.5 };
 
+const systolicArray = { mode: "systolic", rows: 32, columns: 32, dataflow: "ws", scalesimCompat: true };
+
 /** Whole networks at 224², batch 1, half of all weights and activations zero. */
 const works: readonly SimulatorWork[] = [
   { work: "resnet50-closed", network: "resnet50", machine: { mode: "closed" }, repetitions: 15 },
@@ -21,9 +23,10 @@ const works: readonly SimulatorWork[] = [
   {
     work: "alexnet-systolic",
     network: "alexnet",
-    machine: { mode: "systolic", rows: 32, columns: 32, dataflow: "ws", scalesimCompat: true },
+    machine: systolicArray,
     repetitions: 15,
   },
+  { work: "resnet50-systolic", network: "resnet50", machine: systolicArray, repetitions: 15 },
 ];
 
 export interface SimulatorRow {

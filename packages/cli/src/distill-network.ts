@@ -105,10 +105,10 @@ export async function prepareDistillation(
     ...{ distillation, source, registry, dataset, teacher, resolved },
     build: (stage, read) => {
       const { precision, scheme } = resolved.get(stage) as ResolvedExperiment;
-      const { scaleLearningRate, overrides } = experiments.get(stage) as Experiment;
+      const { scaleLearningRate, overrides, seed } = experiments.get(stage) as Experiment;
       const options = {
         ...{ precision: precision.name, scheme, registry, warn, trainingMemory, read },
-        ...{ calibration, scaleLearningRate, overrides },
+        ...{ calibration, scaleLearningRate, overrides, seed },
       };
       return prepare(plain.get(stage) as Model, options);
     },

@@ -2,8 +2,8 @@ import { distillationForms, hintForms, type StageName } from "@lowbit/distill";
 import { z } from "zod";
 import { type Experiment, type ExperimentSource, experimentSchema, parseFields } from "./experiment.js";
 
-/** What only `lowbit train` does. */
-const trainedAlone = { fp32Epochs: true, activationPenalty: true, reluThreshold: true } as const;
+/** What only `lowbit train` does: the step of a student has no frozen form, no price and no graph to begin with. */
+const trainedAlone = { fp32Epochs: true, activationPenalty: true, reluThreshold: true, freezeBatchNorm: true } as const;
 const { model } = experimentSchema.shape;
 const { shape: shared } = experimentSchema.omit({ model: true, ...trainedAlone });
 
@@ -78,7 +78,8 @@ export function experimentOf(distillation: Distillation, stage: StageName): Expe
   const { teacherEpochs = epochs, teacherLearningRate = learningRate } = distillation;
   const { fullPrecisionEpochs = epochs, fineTuneRate = learningRate / 10 } = distillation;
   const fields = Object.entries({ ...distillation, model: student });
-  const experiment = Object.fromEntries(fields.filter(([name]) => name in experimentSchema.shape)) as Experiment;
+  const own = fields.filter(([name]) => name in experimentSchema.shape);
+  const experiment = { ...Object.fromEntries(own), freezeBatchNorm: 0 } as Experiment;
   if (stage === "teacher") {
     const own = { model: String(teacher), width: teacherWidth };
     return { ...experiment, ...own, ...unquantized, epochs: teacherEpochs, learningRate: teacherLearningRate };

@@ -41,6 +41,9 @@ export const experimentSchema = z
     quantizerOptions,
     width: above0(64).default(1).describe("multiplies the channels of every layer"),
     epochs: whole(1, 100_000).default(10).describe("times that each image is seen"),
+    freezeBatchNorm: whole(0, 100_000)
+      .default(0)
+      .describe("epochs at the end in which batch norm goes by its running statistics, as the packed network will"),
     batch: whole(1, 65_536).default(64).describe("images in one step"),
     seed: whole(0, Number.MAX_SAFE_INTEGER).default(0).describe("decides initial weights, order and augmentation"),
     overrides: z

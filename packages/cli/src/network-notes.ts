@@ -55,6 +55,7 @@ const chosenWeight = chosen.extend({ gain: z.number().positive(), learned: z.boo
 const slots = {
   weight: chosenWeight.optional(),
   input: chosen.optional(),
+  gradient: chosen.optional(),
   recurrent: chosenWeight.optional(),
   state: chosen.optional(),
   sigmoidGate: chosen.optional(),
@@ -67,6 +68,7 @@ const quantizationSchema = z.strictObject({
   schemeOptions: z.record(z.string(), z.unknown()).optional(),
   precision: z.string(),
   scaleLearningRate: z.number().positive().optional(),
+  seed: z.int().min(0).optional(),
   layers: z.array(z.strictObject({ layer: z.string(), correction: z.boolean().optional(), ...slots })).max(100_000),
 });
 

@@ -108,8 +108,9 @@ function resolveSchedule(
 }
 
 /** Asks the scheme for both slots now, before a data set is read: layers behind a ReLU read values that are never negative. */
-function checkBits(scheme: Scheme, { weightBits, inputBits }: Precision): void {
+function checkBits(scheme: Scheme, { weightBits, inputBits, gradientBits = 32 }: Precision): void {
   scheme.choose("weight", { bits: weightBits, signed: true });
+  scheme.choose("gradient", { bits: gradientBits, signed: true });
   const offered = [false, true].flatMap((signed) => scheme.bits("input", { signed }));
   if (inputBits === 32 || offered.includes(inputBits)) return;
   throw new ConfigurationError(`scheme "${scheme.name}" has no ${inputBits}-bit quantizer for a layer's input`, {

@@ -21,7 +21,7 @@ import {
   type TrainingMemory,
 } from "@lowbit/quant";
 import { augmentation } from "./augmentation.js";
-import { type Experiment, type ExperimentSource, resolveField } from "./experiment.js";
+import { type Experiment, type ExperimentSource, mistakeIn, resolveField } from "./experiment.js";
 import { firstImages } from "./first-images.js";
 import { type NetworkNotes, notesFor } from "./network-notes.js";
 import { limitSplit, openNamedDataset } from "./open-named-dataset.js";
@@ -59,7 +59,13 @@ export async function prepareExperiment(
   const resolved = resolveExperiment(experiment, source, registry);
   const dataset = await openNamedDataset(experiment.data, source.kind === "file" ? `${source.file}, data` : "--data");
   const { imageShape, classes } = dataset;
-  const { width, seed, reluThreshold } = experiment;
+  const { width, seed, reluThreshold, epochs, freezeBatchNorm } = experiment;
+  if (freezeBatchNorm > epochs) {
+    throw mistakeIn(source, "freezeBatchNorm", `batch norm can't be frozen in ${freezeBatchNorm} of ${epochs} epochs`, {
+      want: `a whole number from 0 to ${epochs}`,
+      got: freezeBatchNorm,
+    });
+  }
   const plain = resolveField(source, "model", () =>
     createModel(experiment.model, { inputShape: imageShape, classes: classes.length, width, seed, reluThreshold }),
   );
@@ -68,7 +74,7 @@ export async function prepareExperiment(
   const { scaleLearningRate, overrides } = experiment;
   const model = await prepare(plain, {
     ...{ precision: precision.name, scheme, registry, warn, trainingMemory },
-    ...{ calibration, scaleLearningRate, overrides },
+    ...{ calibration, scaleLearningRate, overrides, seed },
   });
   resolveField(source, "augment", () =>
     createLoader(dataset.train, { batch: 1, augment: augmentation(experiment.augment) }),
@@ -134,7 +140,7 @@ export async function trainNetwork(
   const test = createLoader(limitSplit(dataset.test, limit), { batch: EVALUATION_BATCH, ...normalisation });
   try {
     const { start, result } = await train({
-      ...{ engine, model, epochs, callbacks, signal },
+      ...{ engine, model, epochs, callbacks, signal, frozenBatchNormEpochs: experiment.freezeBatchNorm },
       loader: training,
       evaluate: test,
       step: compileStep(prepared, { engine, stepsPerEpoch: training.batchesPerEpoch }),

@@ -14,6 +14,7 @@ import { findLayers, type WeightedLayer } from "./find-layers.js";
 import type { BoundQuantizer, BoundWeight } from "./grid.js";
 import { learnedShape } from "./learned-values.js";
 import type { ChosenQuantizer, Quantization } from "./quantization.js";
+import { type BoundGradient, gradientKey, gradientStep } from "./quantize-gradient.js";
 import type { Registry } from "./registry.js";
 
 /** A layer's quantizers, found and checked; a slot that is absent stays fp32. */
@@ -22,10 +23,13 @@ export interface BoundLayer {
   readonly input?: BoundQuantizer;
   /** [M]: what the layer adds to its output channels. */
   readonly correction?: Tensor;
+  readonly gradient?: BoundGradient;
 }
 
 export interface BoundLayers {
   readonly layers: ReadonlyMap<string, BoundLayer>;
+  /** Counts the steps in which gradients were rounded, where some are. */
+  readonly gradientStep: Variable | undefined;
   /** What they learn or hold, and their corrections: "stage1.block0.conv1.input.step". */
   readonly variables: readonly Variable[];
 }
@@ -39,7 +43,7 @@ export interface BoundLayers {
  */
 export function bindLayers(
   model: Model,
-  { layers, scaleLearningRate = 1 }: Quantization,
+  { layers, scaleLearningRate = 1, seed = 0 }: Quantization,
   registry: Registry,
   initial: ReadonlyMap<string, Float32Array> = new Map(),
 ): BoundLayers {
@@ -65,7 +69,7 @@ export function bindLayers(
     variables.push(variable);
     return variable.tensor;
   };
-  const bound = layers.map(({ layer: name, weight, input: edge, correction }) => {
+  const bound = layers.map(({ layer: name, weight, input: edge, gradient, correction }) => {
     const layer = known.get(name);
     if (!layer) {
       const want = [...known.keys()].join(", ");
@@ -75,9 +79,11 @@ export function bindLayers(
     const found = {
       weight: weight && findQuantizer(name, weight, registry),
       edge: edge && findQuantizer(name, edge, registry),
+      gradient: gradient && findQuantizer(name, gradient, registry),
     };
     if (found.weight) checkWeight(layer, found.weight);
     if (found.edge) checkInput(layer, found.edge);
+    if (found.gradient) checkGradient(layer, found.gradient);
     const own: BoundLayer = {
       ...(weight &&
         found.weight && {
@@ -91,10 +97,12 @@ export function bindLayers(
         input: { ...found.edge, learned: learn(`${name}.input`, found.edge, layer.node.inputs[0].shape) },
       }),
       ...(correction && { correction: addCorrection(layer) }),
+      ...(found.gradient && { gradient: { ...found.gradient, learned: {}, key: gradientKey(seed, name) } }),
     };
     return [name, own] as const;
   });
-  return { layers: new Map(bound), variables };
+  const step = bound.some(([, { gradient }]) => gradient) ? gradientStep() : undefined;
+  return { layers: new Map(bound), variables: step ? [...variables, step] : variables, gradientStep: step };
 }
 
 /**
@@ -152,5 +160,18 @@ function checkInput({ name }: WeightedLayer, { quantizer, options }: Omit<BoundQ
     layer: name,
     want: `${quantizer.name} per tensor: a sum runs over all input channels`,
     got: kind,
+  });
+}
+
+/** What flows back is seen once, and by sample: nothing can be learned of it, nor observed before. */
+function checkGradient({ name }: WeightedLayer, { quantizer, options }: Omit<BoundQuantizer, "learned">): void {
+  const granularity = quantizer.granularity(options);
+  const isBySample = granularity.kind === "per-channel" && granularity.axis === 0;
+  const learned = Object.keys(quantizer.learned?.(options) ?? {});
+  if ((granularity.kind === "per-tensor" || isBySample) && learned.length === 0) return;
+  throw new ConfigurationError(`${quantizer.name} can't quantize the gradient of layer "${name}"`, {
+    layer: name,
+    want: "a quantizer that learns nothing, with one scale, or one for each sample (axis 0)",
+    got: learned.length > 0 ? `it learns ${learned.join(", ")}` : granularity,
   });
 }

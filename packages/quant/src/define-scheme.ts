@@ -114,7 +114,9 @@ function checkBits(scheme: Pick<Scheme, "name" | "bits">, slot: Slot, { bits, si
   const offered = scheme.bits(slot, { signed });
   if (offered.includes(bits)) return;
   const edge =
-    slot === "weight" ? "weights" : `${slot}s${signed ? " that can be negative" : " that are never negative"}`;
+    slot === "weight" || slot === "gradient"
+      ? `${slot}s`
+      : `${slot}s${signed ? " that can be negative" : " that are never negative"}`;
   throw new ConfigurationError(`scheme "${scheme.name}" has no ${bits}-bit quantizer for ${edge}`, {
     where: `slot "${slot}"`,
     want:

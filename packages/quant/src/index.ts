@@ -67,6 +67,7 @@ export { binaryActivation } from "./quantizers/binary-activation.js";
 export { binaryWeight } from "./quantizers/binary-weight.js";
 export { builtIns } from "./quantizers/built-ins.js";
 export { bwn } from "./quantizers/bwn-scheme.js";
+export { dorefaGradient } from "./quantizers/dorefa-gradient.js";
 export { dorefa } from "./quantizers/dorefa-scheme.js";
 export { dorefaWeight } from "./quantizers/dorefa-weight.js";
 export { groupWeight } from "./quantizers/group-weight.js";

@@ -21,17 +21,21 @@ export const layerOverrideSchema = z.strictObject({
   scheme: z.string().optional().describe("a scheme: lowbit list schemes; that of the network where absent"),
   weight: namedQuantizer.optional().describe('a quantizer with its options, or "fp32", whatever the precision says'),
   input: namedQuantizer.optional().describe("the same for what the layers read"),
+  gradient: namedQuantizer.optional().describe("the same for what flows back into their outputs"),
 });
 
 /** Overrides by layer name or pattern: the first that matches a layer is the one that counts. */
 export type LayerOverride = z.input<typeof layerOverrideSchema>;
+
+/** The slots of a layer that is no recurrent one. */
+export type LayerSlot = "weight" | "input" | "gradient";
 
 /** An override whose names have been found. */
 export interface BoundOverride {
   readonly place: string;
   matches(layer: string): boolean;
   readonly precision: Precision | undefined;
-  choose(slot: "weight" | "input", request: SchemeRequest): SchemeChoice | "fp32" | undefined;
+  choose(slot: LayerSlot, request: SchemeRequest): SchemeChoice | "fp32" | undefined;
 }
 
 /** The whole name, where each * stands for any run of characters, dots included. */
@@ -69,21 +73,25 @@ export function bindOverrides(overrides: readonly LayerOverride[], registry: Reg
         got: written,
       });
     }
-    const { layers, precision, scheme, weight, input } = parsed.data;
+    const { layers, precision, scheme, weight, input, gradient } = parsed.data;
     const named = <T>(name: string, find: (from: Registry) => T): T => {
       if (registry) return find(registry);
       throw new ConfigurationError(`nobody knows what ${JSON.stringify(name)} is`, {
         want: "a registry beside the overrides",
       });
     };
-    const bind = (slot: "weight" | "input", choice: typeof weight): SchemeChoice | "fp32" | undefined =>
+    const bind = (slot: LayerSlot, choice: typeof weight): SchemeChoice | "fp32" | undefined =>
       choice === undefined || choice === "fp32"
         ? choice
         : atPlace(`${place}.${slot}`, () => {
             const quantizer = named(choice.quantizer, (from) => from.quantizer(choice.quantizer));
             return { quantizer, options: parseOptions(quantizer, choice.options) };
           });
-    const own = { weight: bind("weight", weight), input: bind("input", input) };
+    const own = {
+      weight: bind("weight", weight),
+      input: bind("input", input),
+      gradient: bind("gradient", gradient),
+    };
     const chosen =
       scheme === undefined ? undefined : atPlace(`${place}.scheme`, () => named(scheme, (from) => from.scheme(scheme)));
     const pattern = patternOf(layers);

@@ -72,7 +72,8 @@ export function packSavedMaps(
     if (made) restored.set(edge, made);
     return made;
   };
-  const recomputed = (edge: Tensor): Tensor | undefined => {
+  const recomputed = (seen: Tensor): Tensor | undefined => {
+    const edge = seen.op.isView && seen.op.name === "quantizeGradient" ? seen.inputs[0] : seen;
     const levels = edge.op.name === "conv2d" ? restore(edge.inputs[0]) : undefined;
     return levels && buildNode(edge.op, [levels, edge.inputs[1]], edge.attributes, edge.layer);
   };

@@ -5,6 +5,7 @@ import {
   divide,
   type Engine,
   type HostTensor,
+  inLayer,
   input,
   multiply,
   packCodes,
@@ -24,6 +25,7 @@ import { integerLayer, joinScales, withoutRoundTrip } from "./integer-layer.js";
 import { type CodedLevels, packSavedMaps } from "./pack-saved-maps.js";
 import { initialOf, planQuantization, type Quantization, type QuantizationOptions } from "./quantization.js";
 import { quantizeEdge } from "./quantize-edge.js";
+import { countStep, quantizeGradient } from "./quantize-gradient.js";
 import type { Registry } from "./registry.js";
 
 /** A model whose graph has fake quantization in it; trains, evaluates and is stored like any other. */
@@ -116,7 +118,7 @@ export function applyQuantization(
 function preparedModel(
   model: Model,
   quantization: Quantization,
-  { layers, variables }: BoundLayers,
+  { layers, variables, gradientStep }: BoundLayers,
   { trainingMemory = "packed" }: TrainingMemory,
 ): PreparedModel {
   const coded = new WeakMap<Tensor, CodedLevels>();
@@ -126,14 +128,18 @@ function preparedModel(
     inputShape: model.inputShape,
     variables: [...model.variables, ...variables],
     quantization,
-    forward: (x, context) =>
-      rewrite([model.forward(x, context)], (node, [edge, weight]) => {
+    forward: (x, context) => {
+      if (context.training && gradientStep) countStep(gradientStep);
+      return rewrite([model.forward(x, context)], (node, [edge, weight]) => {
         const layer = weightOf(node) && layers.get(node.layer);
         if (!layer) return undefined;
-        return context.training
-          ? fakeQuantizedLayer(node, edge, weight, layer, coded)
-          : evaluatedLayer(node, edge, weight, layer);
-      })[0],
+        if (!context.training) return evaluatedLayer(node, edge, weight, layer);
+        const output = fakeQuantizedLayer(node, edge, weight, layer, coded);
+        const { gradient } = layer;
+        if (!gradient || !gradientStep) return output;
+        return inLayer(node.layer, () => quantizeGradient(output, gradient, gradientStep));
+      })[0];
+    },
     fullPrecision: model,
     layerTensors: (x) => listLayerTensors(model, layers, x),
     slots: (x) => listSlots(model, layers, x),

@@ -12,7 +12,7 @@ import type { Scheme, SchemeChoice, SchemeRequest } from "./define-scheme.js";
 import { findLayers, type WeightedLayer } from "./find-layers.js";
 import { weightCodes } from "./grid.js";
 import { firstLearned } from "./learned-values.js";
-import { atPlace, bindOverrides, type LayerOverride } from "./overrides.js";
+import { atPlace, bindOverrides, type LayerOverride, type LayerSlot } from "./overrides.js";
 import { parsePrecision } from "./precision.js";
 import type { Registry } from "./registry.js";
 
@@ -38,6 +38,8 @@ export interface LayerQuantization {
   readonly input?: ChosenQuantizer;
   /** The layer adds a number of its own to each output channel, which makes up for what low precision shifts; not where absent. */
   readonly correction?: boolean;
+  /** What flows back into the layer's output, in training. */
+  readonly gradient?: ChosenQuantizer;
   /** Of recurrent layers: the matrices that read the state, the state itself, what is behind sigmoid and tanh, the LSTM's cell. */
   readonly recurrent?: ChosenWeight;
   readonly state?: ChosenQuantizer;
@@ -55,11 +57,13 @@ export interface Quantization {
   readonly precision: string;
   /** What the learning rate is multiplied by for all that quantizers learn; 1 where absent. */
   readonly scaleLearningRate?: number;
+  /** Of the numbers by which gradients are rounded; 0 where absent. */
+  readonly seed?: number;
   readonly layers: readonly LayerQuantization[];
 }
 
 export interface QuantizationOptions {
-  /** "w2a2": bits of weights and of layer inputs; 32 leaves a side alone; "fp32" both. */
+  /** "w2a2": bits of weights and of layer inputs; 32 leaves a side alone; "fp32" both; "w1a2g6": 6 bits for gradients. */
   readonly precision: string;
   readonly scheme: Scheme;
   /** What some layers get instead, by name or pattern: the first that matches counts, also for the first and last layer. */
@@ -78,6 +82,8 @@ export interface QuantizationOptions {
   readonly gain?: "auto" | number;
   /** What the learning rate is multiplied by for all that quantizers learn; 1 where absent. */
   readonly scaleLearningRate?: number;
+  /** Of the numbers by which gradients are rounded; 0 where absent. */
+  readonly seed?: number;
   /** Images [N, C, H, W], normalised as those of training: what is learned of inputs takes its first values from them. */
   readonly calibration?: HostTensor;
   /** The values of a weight now; its initial ones where absent. */
@@ -137,19 +143,24 @@ export async function planQuantization(model: Model, options: QuantizationOption
     const isLeftAlone = (layer.isFirst && !options.firstLayer) || (layer.isLast && !options.lastLayer);
     if (isLeftAlone && !override) continue;
     const own = override?.precision ?? bits;
-    const choose = (slot: "weight" | "input", request: SchemeRequest) =>
+    const choose = (slot: LayerSlot, request: SchemeRequest) =>
       atPlace(`layer "${layer.name}"`, () => {
         const choice = override?.choose(slot, request) ?? scheme.choose(slot, request);
         return choice === "fp32" ? undefined : choice;
       });
     const weight = await chooseWeight(layer, choose("weight", { bits: own.weightBits, signed: true }), gain, read);
     const chosen = choose("input", { bits: own.inputBits, signed: !layer.readsUnsigned });
+    const gradient = choose("gradient", { bits: own.gradientBits ?? 32, signed: true });
     if (weight) await warnOfDeadLayer(layer, weight.quantizer, weight.entry, read, warn);
-    const entry = { ...(weight && { weight: weight.entry }), ...(chosen && { input: describe(chosen) }) };
-    const correction = options.correction ? { correction: true } : {};
-    if (weight || chosen) layers.push({ layer: layer.name, ...entry, ...correction });
+    const entry = {
+      ...(weight && { weight: weight.entry }),
+      ...(chosen && { input: describe(chosen) }),
+      ...(gradient && { gradient: describe(gradient) }),
+      ...(options.correction && { correction: true }),
+    };
+    if (weight || chosen || gradient) layers.push({ layer: layer.name, ...entry });
   }
-  if (layers.length === 0 && (bits.weightBits < 32 || bits.inputBits < 32)) {
+  if (layers.length === 0 && bits.name !== "fp32") {
     warn(`nothing was quantized: ${model.name} has no layer between its first and its last`);
   }
   return {
@@ -158,6 +169,7 @@ export async function planQuantization(model: Model, options: QuantizationOption
     ...(Object.keys(scheme.decided ?? {}).length > 0 && { schemeOptions: scheme.decided }),
     precision: options.precision,
     ...(scaleLearningRate !== undefined && { scaleLearningRate }),
+    ...(options.seed !== undefined && layers.some(({ gradient }) => gradient) && { seed: options.seed }),
     layers,
   };
 }

@@ -77,6 +77,7 @@ describe("createRegistry", () => {
       ["binary-weight", ["weight"], [1]],
       ["binary-activation", ["input"], [1]],
       ["dorefa-weight", ["weight"], [1, 2, 3, 4, 5, 6, 7, 8]],
+      ["dorefa-gradient", ["gradient"], [1, 2, 3, 4, 5, 6, 7, 8]],
       ["lsq", ["weight", "input"], [1, 2, 3, 4, 5, 6, 7, 8]],
       ["lsq-plus", ["input"], [1, 2, 3, 4, 5, 6, 7, 8]],
       ["pact", ["input"], [1, 2, 3, 4, 5, 6, 7, 8]],

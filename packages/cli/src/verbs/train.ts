@@ -11,7 +11,10 @@ export function addTrainVerb(program: Command): void {
     .argument("[file]", "an experiment as JSON instead of the options below; its schema: lowbit schema")
     .option("--model <name>", "a built-in model: lowbit list models")
     .option("--data <name>", "a data set: lowbit list datasets; for lstm, gru and vanilla a text: text:FILE")
-    .option("--precision <wKaL>", "bits of weights and activations, such as w2a2; fp32 where absent")
+    .option(
+      "--precision <wKaL>",
+      "bits of weights and activations, such as w2a2, and of gradients by dorefa: w1a2g6; fp32 where absent",
+    )
     .option("--quantizer <scheme>", "how values are quantized: lowbit list schemes; wrpn where absent")
     .option(
       "--quantizer-option <name=value>",
@@ -51,6 +54,11 @@ export function addTrainVerb(program: Command): void {
     .option("--variational", "of a language model: dropout drops the same units in all steps of a batch")
     .option("--tied", "of a language model: the output layer multiplies with the embedding")
     .option("--epochs <count>", "times that each image or the text is seen; 10 where absent", numberValue)
+    .option(
+      "--freeze-batch-norm <epochs>",
+      "of images: epochs at the end in which batch norm goes by its running statistics; 0 where absent",
+      numberValue,
+    )
     .option(
       "--batch <images>",
       "images in one step, or pieces of a text; 64 where absent, of a text what leaves 400 steps an epoch",

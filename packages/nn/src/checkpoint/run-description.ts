@@ -10,6 +10,8 @@ export interface RunDescription {
   readonly schedule: { readonly name: string; readonly options: JsonRecord };
   readonly epochs: number;
   readonly stepsPerEpoch: number;
+  /** Epochs at the end with batch norm frozen; 0 where absent. */
+  readonly frozenBatchNormEpochs?: number;
 }
 
 /** The kernels that computed a run: other ones round differently. Threads are no part of it. */
@@ -27,10 +29,10 @@ function leavesOf(value: Json, path: string, into: Map<string, Json>): Map<strin
 }
 
 /** The fields in the caller's words: "seed", "model.width", "optimiser.momentum". */
-function fieldsOf({ identity, model, optimiser, schedule, epochs, stepsPerEpoch }: RunDescription): Map<string, Json> {
+function fieldsOf({ identity, model, optimiser, schedule, ...counts }: RunDescription): Map<string, Json> {
   const named = ({ name, options }: RunDescription["model"]): JsonRecord => ({ name, ...options });
   const fields = leavesOf(identity, "", new Map());
-  const own = { model: named(model), optimiser: named(optimiser), schedule: named(schedule), epochs, stepsPerEpoch };
+  const own = { model: named(model), optimiser: named(optimiser), schedule: named(schedule), ...counts };
   return leavesOf(own, "", fields);
 }
 

@@ -32,6 +32,7 @@ export interface BatchNormLayerOptions {
  * Batch normalisation of x [N, C, …] per channel: (x − mean) / √(variance + ε) · γ + β.
  *
  * Training    mean and biased variance of the batch; the step moves `runningMean` and `runningVariance` (unbiased) towards them
+ * Frozen      in training too the affine of evaluation: γ and β learn, the running statistics stay
  * Evaluation  an affine of the running statistics, in this order: a = γ / √(variance + ε), b = β − mean · a, y = x · a + b;
  *             converters read these nodes, and packed networks repeat exactly these operations
  * Source      Ioffe and Szegedy, arXiv 1502.03167
@@ -78,6 +79,7 @@ export function batchNormLayer(options: BatchNormLayerOptions): Layer {
   return {
     name,
     variables: [gamma, beta, runningMean, runningVariance],
-    forward: (x, { training }) => inLayer(name, () => (training ? normaliseBatch(x) : applyRunning(x))),
+    forward: (x, { training, frozenBatchNorm }) =>
+      inLayer(name, () => (training && !frozenBatchNorm ? normaliseBatch(x) : applyRunning(x))),
   };
 }

@@ -4,6 +4,8 @@ import { inLayer, relu, type Tensor, type Variable } from "@lowbit/core-tensor";
 export interface Context {
   /** In training, batch norm uses and records the batch's statistics, and dropout drops. */
   readonly training: boolean;
+  /** In training, batch norm goes by its running statistics as they are, as in evaluation; it does not where absent. */
+  readonly frozenBatchNorm?: boolean;
 }
 
 /** A piece of a network: its variables, and the graph that it builds. All its nodes carry its name. */

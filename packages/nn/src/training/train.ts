@@ -69,6 +69,8 @@ export interface TrainOptions<Taken extends Batch = Batch> {
   readonly optimiser: Optimiser;
   readonly schedule: Schedule;
   readonly epochs: number;
+  /** So many epochs at the end are trained with batch norm frozen: it goes by its running statistics. 0 where absent. */
+  readonly frozenBatchNormEpochs?: number;
   readonly callbacks?: TrainingCallbacks;
   /** What else the log tells of an epoch, measured after its evaluation: nothing that depends on time. */
   readonly measure?: () => Promise<JsonRecord>;
@@ -103,8 +105,22 @@ export async function train<Taken extends Batch = Batch>(options: TrainOptions<T
       got: epochs,
     });
   }
+  const { frozenBatchNormEpochs = 0 } = options;
+  if (!Number.isSafeInteger(frozenBatchNormEpochs) || frozenBatchNormEpochs < 0 || frozenBatchNormEpochs > epochs) {
+    throw new ArgumentError(`batch norm can't be frozen in ${frozenBatchNormEpochs} of ${epochs} epochs`, {
+      where: "frozenBatchNormEpochs",
+      want: `a whole number from 0 to ${epochs}`,
+      got: frozenBatchNormEpochs,
+    });
+  }
   const stepsPerEpoch = loader.batchesPerEpoch;
   const step = options.step ?? compileTrainingStep(engine, { model, loss, optimiser });
+  if (frozenBatchNormEpochs > 0 && !step.freezesBatchNorm) {
+    throw new ArgumentError("this training step can't freeze batch norm", {
+      where: "frozenBatchNormEpochs",
+      want: "0, or a step with freezesBatchNorm",
+    });
+  }
   const run = {
     model: { name: model.name, options: model.options },
     identity: checkpoint?.identity ?? {},
@@ -112,6 +128,7 @@ export async function train<Taken extends Batch = Batch>(options: TrainOptions<T
     schedule: { name: schedule.name, options: schedule.options },
     epochs,
     stepsPerEpoch,
+    ...(frozenBatchNormEpochs > 0 && { frozenBatchNormEpochs }),
   };
   const opened = checkpoint && (await TrainingFolder.open(checkpoint, run, { engine, step }));
   const { folder, start, progress, scheduleState } = opened ?? {
@@ -175,13 +192,13 @@ class TrainingRun<Taken extends Batch> {
   }
 
   private async takeStep(batch: Taken): Promise<void> {
-    const { loader, schedule, totalSteps, callbacks } = this.options;
+    const { loader, schedule, totalSteps, callbacks, epochs, frozenBatchNormEpochs = 0 } = this.options;
     const position = loader.position(); // before anything else can move it
     const { epochsDone: epoch, step: before, sums } = this.progress;
     const learningRate = schedule.learningRate(before, totalSteps);
     const started = performance.now();
     const { loss, logits, terms } = await this.step
-      .run({ ...batch, learningRate, step: before })
+      .run({ ...batch, learningRate, step: before, frozenBatchNorm: epoch >= epochs - frozenBatchNormEpochs })
       .catch((error) => Promise.reject(this.explainFailure(error)));
     const seconds = (performance.now() - started) / 1000;
     const { top1, images: count } = scoreLogits(logits, batch.labels);

@@ -12,6 +12,8 @@ export interface TrainingStep<Taken extends Batch = Batch> {
   readonly optimiserVariables: readonly Variable[];
   /** What else it can change, such as a second network: by the name of the checkpoint's part that holds it, without ".safetensors". */
   readonly furtherVariables?: ReadonlyMap<string, readonly Variable[]>;
+  /** Whether `run` heeds `frozenBatchNorm`. */
+  readonly freezesBatchNorm?: boolean;
   run(batch: Taken & StepContext): Promise<StepResult>;
 }
 
@@ -19,6 +21,8 @@ export interface StepContext {
   readonly learningRate: number;
   /** Steps of the run before this one; 0 where absent. */
   readonly step?: number;
+  /** Batch norm goes by its running statistics, and leaves them as they are. */
+  readonly frozenBatchNorm?: boolean;
 }
 
 export interface StepResult {
@@ -49,23 +53,30 @@ export function compileTrainingStep(
 ): TrainingStep {
   const parameters = model.variables.filter(({ trainable }) => trainable);
   const update = optimiser.forParameters(parameters);
-  const compile = (network: Pick<Model, "forward" | "finishStep">) =>
+  const compile = (network: Pick<Model, "forward" | "finishStep">, frozenBatchNorm: boolean) =>
     engine.compile<HostTensors, { loss: Tensor; logits: Tensor }>(({ images, labels, learningRate }) => {
-      const logits = network.forward(images, { training: true });
+      const logits = network.forward(images, { training: true, frozenBatchNorm });
       const value = loss(logits, labels);
       update.update(grad(value, parameters), learningRate);
       const [finalLoss, finalLogits] = network.finishStep?.([value, logits], value) ?? [value, logits];
       return { loss: finalLoss, logits: finalLogits };
     });
-  const usual = compile(model);
-  const early = first && compile({ forward: first.forward });
+  // None of them is planned before its first run.
+  const bothOf = (network: Pick<Model, "forward" | "finishStep">) => ({
+    moving: compile(network, false),
+    frozen: compile(network, true),
+  });
+  const usual = bothOf(model);
+  const early = first && bothOf({ forward: first.forward });
   return {
     modelVariables: model.variables,
     optimiserVariables: update.variables,
-    async run({ images, labels, learningRate, step: before = 0 }) {
+    freezesBatchNorm: true,
+    async run({ images, labels, learningRate, step: before = 0, frozenBatchNorm }) {
       const isEarly = first !== undefined && before < first.steps;
       if (first?.steps === before && before > 0) await first.onEnd?.();
-      const step = isEarly && early ? early : usual;
+      const steps = isEarly && early ? early : usual;
+      const step = frozenBatchNorm ? steps.frozen : steps.moving;
       const rate: HostTensor = { dtype: "f32", shape: [], data: Float32Array.of(learningRate) };
       const result = await step({ images, labels, learningRate: rate });
       return { loss: result.loss.data[0], logits: result.logits };

@@ -3,6 +3,7 @@ import { affine } from "./affine-scheme.js";
 import { binaryActivation } from "./binary-activation.js";
 import { binaryWeight } from "./binary-weight.js";
 import { bwn } from "./bwn-scheme.js";
+import { dorefaGradient } from "./dorefa-gradient.js";
 import { dorefa } from "./dorefa-scheme.js";
 import { dorefaWeight } from "./dorefa-weight.js";
 import { groupWeight } from "./group-weight.js";
@@ -34,6 +35,7 @@ export const builtIns: QuantizerPlugin = {
     binaryWeight,
     binaryActivation,
     dorefaWeight,
+    dorefaGradient,
     lsq,
     lsqPlus,
     pact,

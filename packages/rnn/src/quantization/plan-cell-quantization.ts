@@ -42,7 +42,14 @@ export function planCellQuantization(
   layers: readonly { readonly name: string; readonly hiddenSize: number }[],
   { precision, scheme, scale = "learned" }: CellQuantizationOptions,
 ): Quantization {
-  const { name, weightBits, inputBits } = parsePrecision(precision);
+  const { name, weightBits, inputBits, gradientBits } = parsePrecision(precision);
+  if (gradientBits !== undefined) {
+    throw new ConfigurationError(`recurrent layers have no ${gradientBits}-bit gradients`, {
+      where: "precision",
+      want: `w${weightBits}a${inputBits}: what flows back through time stays in full precision`,
+      got: precision,
+    });
+  }
   const find = (slot: Slot, bits: number, signed: boolean): SchemeChoice | undefined => {
     const offered = scheme.bits(slot, { signed }).length > 0 ? slot : (standsFor.get(slot) ?? slot);
     return scheme.choose(offered, { bits, signed });

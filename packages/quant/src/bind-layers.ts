@@ -13,6 +13,7 @@ import type { Model } from "@lowbit/nn";
 import { findLayers, type WeightedLayer } from "./find-layers.js";
 import type { BoundQuantizer, BoundWeight } from "./grid.js";
 import { learnedShape } from "./learned-values.js";
+import { windowOf } from "./output-scale.js";
 import type { ChosenQuantizer, Quantization } from "./quantization.js";
 import { type BoundGradient, gradientKey, gradientStep } from "./quantize-gradient.js";
 import type { Registry } from "./registry.js";
@@ -153,7 +154,8 @@ function checkWeight({ name, node }: WeightedLayer, { quantizer, options }: Omit
   }
 }
 
-function checkInput({ name }: WeightedLayer, { quantizer, options }: Omit<BoundQuantizer, "learned">): void {
+function checkInput({ name, node }: WeightedLayer, { quantizer, options }: Omit<BoundQuantizer, "learned">): void {
+  checkOutputScale(name, node, { quantizer, options });
   const { kind } = quantizer.granularity(options);
   if (kind === "per-tensor") return;
   throw new ConfigurationError(`the input of layer "${name}" can't have more than one scale`, {
@@ -173,5 +175,20 @@ function checkGradient({ name }: WeightedLayer, { quantizer, options }: Omit<Bou
     layer: name,
     want: "a quantizer that learns nothing, with one scale, or one for each sample (axis 0)",
     got: learned.length > 0 ? `it learns ${learned.join(", ")}` : granularity,
+  });
+}
+
+/** A scale of each position is one for all channels, of a window without gaps. */
+function checkOutputScale(name: string, node: Tensor, { quantizer, options }: Omit<BoundQuantizer, "learned">): void {
+  const window = windowOf(node);
+  if (!window || !quantizer.outputScale?.(input("inputs", node.inputs[0].shape), options, undefined)) return;
+  const { groups, dilation } = node.attributes;
+  const isPlain = groups === 1 && dilation.every((each: number) => each === 1);
+  const isInside = window.padding.every((side, at) => side < window.window[at < 2 ? 0 : 1]);
+  if (isPlain && isInside) return;
+  throw new ConfigurationError(`layer "${name}" can't have a scale for each position of its input`, {
+    layer: name,
+    want: "a convolution without groups and dilation, with less padding than its window",
+    got: { groups, dilation, padding: window.padding },
   });
 }

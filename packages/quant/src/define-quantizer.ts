@@ -51,6 +51,15 @@ export interface Term {
   readonly channels?: { readonly from: number; readonly count: number };
 }
 
+/** How a convolution goes over the inputs that a quantizer of its edge sees. */
+export interface LayerWindow {
+  /** [R, S] */
+  readonly window: readonly [number, number];
+  readonly stride: readonly [number, number];
+  /** [top, bottom, left, right] */
+  readonly padding: readonly [number, number, number, number];
+}
+
 /** Where the scale of a quantizer comes from. */
 export type Scale<Options> =
   /** Known before training; the grid is static. */
@@ -99,6 +108,12 @@ export interface Quantizer<Options = unknown> {
   fromCodes(codes: Tensor, options: Options, scale?: Tensor, held?: Held): Tensor;
   /** Where a level is not scale · code: the terms that it is the sum of. Integer kernels add them in this order. */
   terms?(codes: Tensor, options: Options, scale: Tensor | undefined, held: Held): readonly Term[];
+  /**
+   * Of a layer's input: what the layer's output is multiplied by beside the scales, made of the very values that the layer
+   * reads; one number for each image and position, [N, 1, Ho, Wo], or [N, 1] where the layer is a matrix product and has no
+   * window. Undefined, or absent, where there is nothing.
+   */
+  outputScale?(values: Tensor, options: Options, window: LayerWindow | undefined): Tensor | undefined;
   /**
    * The gradient that `fakeQuantize` is meant to have while the scale and all of `held` stay; the contract kit compares
    * the two.

@@ -25,6 +25,7 @@ export type {
   DeclaredGradient,
   Granularity,
   Held,
+  LayerWindow,
   Learned,
   OptionsResult,
   OptionsSchema,

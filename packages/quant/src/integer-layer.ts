@@ -29,6 +29,7 @@ import {
   termsOf,
   weightCodes,
 } from "./grid.js";
+import { withOutputScale } from "./output-scale.js";
 import { quantizeEdge } from "./quantize-edge.js";
 
 /** Sums of integers are exact in float32 up to here, whatever their order. */
@@ -62,7 +63,8 @@ export function integerLayer(
       })
       .reduce((sum, product) => add(sum, product)),
   );
-  return sums.reduce((sum, each) => add(sum, each)); // an offset of the input is one of them: conversion leaves one constant of it
+  const output = sums.reduce((sum, each) => add(sum, each)); // an offset of the input is one of them: conversion leaves one constant of it
+  return withOutputScale(node, edge, layer.input, output);
 }
 
 /**

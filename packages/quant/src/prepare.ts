@@ -22,6 +22,7 @@ import { findLayers, weightOf } from "./find-layers.js";
 import { type BoundQuantizer, type BoundWeight, formatOf, gridOf, termsOf, weightCodes } from "./grid.js";
 import { initialiseLearned } from "./initialise-learned.js";
 import { integerLayer, joinScales, withoutRoundTrip } from "./integer-layer.js";
+import { withOutputScale } from "./output-scale.js";
 import { type CodedLevels, packSavedMaps } from "./pack-saved-maps.js";
 import { initialOf, planQuantization, type Quantization, type QuantizationOptions } from "./quantization.js";
 import { quantizeEdge } from "./quantize-edge.js";
@@ -253,7 +254,8 @@ function fakeQuantizedLayer(
     });
   }
   if (layer.weight) w = coded ? weightLevels(weight, layer.weight) : storedWeight(weight, layer.weight);
-  return corrected(node, buildNode(node.op, [x, w], node.attributes, node.layer), layer);
+  const sums = buildNode(node.op, [x, w], node.attributes, node.layer);
+  return corrected(node, withOutputScale(node, edge, layer.input, sums), layer);
 }
 
 function weightLevels(weight: Tensor, bound: BoundWeight): Tensor {

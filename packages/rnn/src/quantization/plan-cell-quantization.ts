@@ -1,4 +1,4 @@
-import { ConfigurationError } from "@lowbit/core-tensor";
+import { ConfigurationError, input as symbol } from "@lowbit/core-tensor";
 import {
   type BoundQuantizer,
   type ChosenQuantizer,
@@ -122,13 +122,14 @@ export function bindCellQuantizers(described: LayerQuantization | undefined, reg
     if (!chosen) return undefined;
     const bound = find(chosen);
     const scale = bound.quantizer.scale(bound.options);
-    if (scale.kind === "constant" && isOneTerm(bound) && !bound.quantizer.statistics) {
+    const hasPositions = bound.quantizer.outputScale?.(symbol("edge", [1, 1]), bound.options, undefined) !== undefined;
+    if (scale.kind === "constant" && isOneTerm(bound) && !bound.quantizer.statistics && !hasPositions) {
       return { ...bound, scale: scale.value };
     }
     throw new ConfigurationError(`${chosen.quantizer} can't quantize an edge of a recurrent layer`, {
       layer,
       where: `slot "${slot}"`,
-      want: "a quantizer whose scale is constant: codes have to mean the same in each step",
+      want: "a quantizer whose scale is constant, and the same at each position: codes have to mean the same in each step",
     });
   };
   return {

@@ -37,7 +37,7 @@ export function stageReporter({ show, engine }: Pick<Parameters<typeof trainingR
     onWarning: warn,
     onStart: (start) => reporter?.callbacks.onStart?.(start),
     onStep: (step) => reporter?.callbacks.onStep?.(step),
-    onEpoch: (epoch) => reporter?.callbacks.onEpoch?.(epoch),
+    onEpoch: (epoch, log) => reporter?.callbacks.onEpoch?.(epoch, log),
   };
   return { callbacks, stop };
 }

@@ -69,9 +69,10 @@ export function readTask(fields: unknown, source: ExperimentSource, memory: Trai
       const prepared = await prepareExperiment(experiment, { source, registry, warn, ...memory });
       return async (run) => {
         const watch = watchLayers(prepared.model, run.engine, prepared.calibration);
-        const onEpoch: TrainingCallbacks["onEpoch"] = async (report) => {
-          await run.callbacks.onEpoch?.(report);
-          await watch();
+        const onEpoch: TrainingCallbacks["onEpoch"] = async (report, log) => {
+          await run.callbacks.onEpoch?.(report, log);
+          const layers = await watch();
+          if (layers.length > 0) log({ event: "codes", epoch: report.epoch, layers });
         };
         const { network, start } = await trainNetwork(prepared, { ...run, callbacks: { ...run.callbacks, onEpoch } });
         return { start, network, text: formatTrained(network) };

@@ -1,4 +1,5 @@
 import type { Engine, HostTensor } from "@lowbit/core-tensor";
+import type { JsonRecord } from "@lowbit/nn";
 import { collapseOf, type LayerDiagnosis, layerDiagnosis, type PreparedModel } from "@lowbit/quant";
 import { firstImages } from "./first-images.js";
 import { note, warn } from "./print.js";
@@ -26,14 +27,23 @@ function describeLayers(diagnoses: readonly LayerDiagnosis[]): string {
   return parts.join("; ");
 }
 
-/** Looks at the quantized layers after each epoch: a line of shares, and a warning, once, for each that has collapsed. */
-export function watchLayers(model: PreparedModel, engine: Engine, images: HostTensor): () => Promise<void> {
+/** What the log keeps of a slot; not the codes that changed, of which a run that was resumed knows less. */
+function forLog({ layer, slot, zeros, clipped, histogram }: LayerDiagnosis): JsonRecord {
+  return { layer, slot, zeros, clipped, histogram: [...histogram] };
+}
+
+/**
+ * Looks at the quantized layers after each epoch: a line of shares, and a warning, once, for each that has collapsed.
+ *
+ * @returns a function that resolves to the shares of each slot and how often each of its codes occurs, for the log
+ */
+export function watchLayers(model: PreparedModel, engine: Engine, images: HostTensor): () => Promise<JsonRecord[]> {
   const diagnose = layerDiagnosis(model, engine);
   const batch = firstImages(images, IMAGES);
   const told = new Set<string>();
   return async () => {
     const diagnoses = await diagnose(batch);
-    if (diagnoses.length === 0) return;
+    if (diagnoses.length === 0) return [];
     note(`  codes: ${describeLayers(diagnoses)}`);
     for (const diagnosis of diagnoses) {
       const collapse = collapseOf(diagnosis);
@@ -42,5 +52,6 @@ export function watchLayers(model: PreparedModel, engine: Engine, images: HostTe
       told.add(key);
       warn(collapse);
     }
+    return diagnoses.map(forLog);
   };
 }

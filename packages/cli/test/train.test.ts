@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { contentOf } from "./folder-content.js";
@@ -86,7 +86,18 @@ describe("train, convert, eval", () => {
     expect(stderr).toMatch(
       /codes: weights \d+ to \d+ % zeros, 0 % clipped|codes: weights .* zeros, .* clipped; inputs .* zeros/,
     );
+    const lines: AnyJson[] = readFileSync(join(out, "log.jsonl"), "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    const [{ epoch, layers: told }] = lines.filter(({ event }) => event === "codes");
+    expect(epoch).toBe(0);
+    for (const { zeros, clipped, histogram } of told) {
+      expect([zeros, clipped].every((share) => share >= 0 && share <= 1)).toBe(true);
+      expect(histogram.reduce((sum: number, count: number) => sum + count, 0)).toBeGreaterThan(0);
+    }
     const { layers } = await runJson(["inspect", out]);
+    expect(told.map(({ layer, slot }: AnyJson) => `${layer} ${slot}`)).toContain("stage1.block0.conv1 weight");
     const bits = (name: string) =>
       layers.filter((each: AnyJson) => each.layer.startsWith(name)).map((each: AnyJson) => each.wBits);
     expect(new Set(bits("stage1"))).toEqual(new Set([4]));
@@ -98,6 +109,29 @@ describe("train, convert, eval", () => {
     const refused = await runLowbit([...words, "--override", "stage9.*=w4a8", "--out", folder("none")]);
     expect(refused.code).toBe(78);
     expect(refused.stderr).toContain("overrides[0] (stage9.*) matches no layer of resnet8");
+    expect(existsSync(folder("none"))).toBe(false);
+  });
+
+  it("takes quantizer options, quantized gradients and a frozen batch norm, and packs what it trained", async () => {
+    const [out, real] = [folder("options"), folder("options-packed")];
+    const words = ["train", "--model", "simple-cnn", ...data, "--epochs", "2", "--limit", "64"];
+    const observed = ["--quantizer", "affine", "--precision", "w4a4", "--quantizer-option", "observer=percentile:99"];
+    const result = await runJson([...words, ...observed, "--freeze-batch-norm", "1", "--out", out]);
+    await runJson(["convert", out, "--out", real]);
+    const { accuracy, loss } = result;
+    expect(await runJson(["eval", real, "--build", "portable"])).toMatchObject({ accuracy, loss });
+    const rounded = ["--quantizer", "dorefa", "--precision", "w2a4g4", "--out", folder("gradients")];
+    expect(await runJson([...words, ...rounded])).toMatchObject({ precision: "w2a4g4" });
+    for (const [wrong, message] of [
+      [["--quantizer-option", "observer=entropie"], "did you mean entropy?"],
+      [["--quantizer-option", "observer"], "NAME=VALUE"],
+      [["--freeze-batch-norm", "3"], "batch norm can't be frozen in 3 of 2 epochs"],
+      [["--precision", "w4a4g4"], 'scheme "uniform" has no 4-bit quantizer for gradients'],
+    ] as const) {
+      const refused = await runLowbit([...words, "--quantizer", "uniform", ...wrong, "--out", folder("none")]);
+      expect(refused.code).not.toBe(0);
+      expect(refused.stderr).toContain(message);
+    }
     expect(existsSync(folder("none"))).toBe(false);
   });
 

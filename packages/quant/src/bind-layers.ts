@@ -1,18 +1,8 @@
-import {
-  ConfigurationError,
-  elementsOf,
-  input,
-  matmul,
-  parameter,
-  type Shape,
-  stateVariable,
-  type Tensor,
-  type Variable,
-} from "@lowbit/core-tensor";
+import { ConfigurationError, input, matmul, type Shape, type Tensor, type Variable } from "@lowbit/core-tensor";
 import type { Model } from "@lowbit/nn";
+import { bindLearned } from "./bind-learned.js";
 import { findLayers, type WeightedLayer } from "./find-layers.js";
 import type { BoundQuantizer, BoundWeight } from "./grid.js";
-import { learnedShape } from "./learned-values.js";
 import { windowOf } from "./output-scale.js";
 import type { ChosenQuantizer, Quantization } from "./quantization.js";
 import { type BoundGradient, gradientKey, gradientStep } from "./quantize-gradient.js";
@@ -51,19 +41,10 @@ export function bindLayers(
   const output = model.forward(input("images", [1, ...model.inputShape]), { training: false });
   const known = new Map(findLayers(output).map((layer) => [layer.name, layer]));
   const variables: Variable[] = [];
-  const learn = (slot: string, { quantizer, options }: Omit<BoundQuantizer, "learned">, shape: Shape) => {
-    const entries = Object.entries(quantizer.learned?.(options) ?? {}).map(([part, { decays = false, isFixed }]) => {
-      const own = learnedShape(quantizer.granularity(options), shape);
-      const name = `${slot}.${part}`;
-      const data = initial.get(name) ?? (() => new Float32Array(elementsOf(own)).fill(1));
-      const group = { decays, learningRateFactor: scaleLearningRate };
-      const variable = isFixed
-        ? stateVariable(name, { dtype: "f32", shape: own, data })
-        : parameter(name, own, data, group);
-      variables.push(variable);
-      return [part, variable.tensor] as const;
-    });
-    return Object.fromEntries(entries);
+  const learn = (slot: string, bound: Omit<BoundQuantizer, "learned">, shape: Shape) => {
+    const own = bindLearned(slot, bound, shape, (name) => initial.get(name), scaleLearningRate);
+    variables.push(...own.variables);
+    return own.learned;
   };
   const addCorrection = ({ name, weight }: WeightedLayer): Tensor => {
     const variable = parameter(`${name}.correction`, [weight.shape[0]], () => new Float32Array(weight.shape[0]));

@@ -19,6 +19,8 @@ export type {
   SearchOptions,
 } from "./calibration/search-precision.js";
 export { precisionOverrides, searchPrecision } from "./calibration/search-precision.js";
+export type { LearnedVariables } from "./bind-learned.js";
+export { bindLearnedOfWeight } from "./bind-learned.js";
 export { convert, latentBytes, packedBytes } from "./convert.js";
 export type {
   CodeRange,

@@ -19,9 +19,12 @@ afterAll(() => engine.close());
 
 const OPTIONS = { vocabulary: 11, hidden: 17, layers: 2, streams: 3, seed: 4 };
 
-function make(name: string, precision: string, options = OPTIONS, scheme = "wrpn"): LanguageModel {
+function make(name: string, precision: string, options = OPTIONS, scheme = "wrpn", decided = {}): LanguageModel {
   const cells = recurrentLayerNames(options.layers).map((each) => ({ name: each, hiddenSize: options.hidden }));
-  const quantization = planCellQuantization(cells, { precision, scheme: registry.scheme(scheme) });
+  const quantization = planCellQuantization(cells, {
+    precision,
+    scheme: registry.scheme(scheme).withOptions(decided),
+  });
   return languageModel(name, options, { quantization, registry });
 }
 
@@ -99,6 +102,34 @@ it("takes fewer bytes packed, the fewer its bits", () => {
   // Two layers of 8·H² weights at 4 bits; embedding, biases, output layer and scales stay fp32.
   expect(bytes("w4a4")).toBe(latentBytes - 2 * 8 * 128 ** 2 * 4 + (2 * 8 * 128 ** 2) / 2 + 4 * 4);
   expect(bytes("w1a4")).toBeLessThan(bytes("w2a4"));
+});
+
+it("observes the scales of its matrices, and keeps them in its checkpoint", async () => {
+  const model = make("gru", "w4a4", OPTIONS, "uniform", { weightObserver: "mean-squared-error" });
+  const steps = model.variables.filter(({ name }) => name.endsWith(".step"));
+  expect(steps.map(({ name, shape }) => [name, shape])).toEqual(
+    ["layer0", "layer1"].flatMap((layer) =>
+      ["weight", "recurrent"].map((part) => [`${layer}.${part}.step`, [3 * 17, 1]]),
+    ),
+  );
+  expect(steps.every(({ initial }) => new Set(initial).size > 10)).toBe(true);
+  const packed = await packLanguageModel(model, engine, registry);
+  const tokens = circles(5, 2);
+  expect((await forward(packed)({ tokens })).logits.data).toEqual((await forward(model)({ tokens })).logits.data);
+});
+
+it("refuses what its cells can't have, naming layer and slot", () => {
+  const words =
+    (decided: object, scheme: string, precision = "w4a4") =>
+    () =>
+      make("lstm", precision, OPTIONS, scheme, decided);
+  expect(words({ granularity: "per-group:4" }, "uniform")).toThrow(/group-weight can't quantize a matrix[\s\S]*weight/);
+  expect(words({ observer: "entropy" }, "uniform")).toThrow(/can't quantize an edge of a recurrent layer[\s\S]*input/);
+  expect(words({}, "affine")).toThrow(/uniform-affine can't quantize a matrix/);
+  expect(words({ activationScale: "per-position" }, "xnor", "w32a1")).toThrow(
+    /binary-activation can't quantize an edge/,
+  );
+  expect(words({}, "dorefa", "w4a4g4")).toThrow("recurrent layers have no 4-bit gradients");
 });
 
 it("quantizes by another scheme, with a scale for each row", async () => {

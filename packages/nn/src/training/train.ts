@@ -51,7 +51,8 @@ export interface TrainingCallbacks {
   onStep?(report: StepReport): void | Promise<void>;
   /** During the evaluation of an epoch: images done so far. */
   onEvaluation?(images: number): void;
-  onEpoch?(report: EpochReport): void | Promise<void>;
+  /** `log` adds a line to the log of the run's folder, where it has one; nothing in it may depend on time, or on being resumed. */
+  onEpoch?(report: EpochReport, log: (line: JsonRecord) => void): void | Promise<void>;
   /** A checkpoint has been written. */
   onCheckpoint?(saved: { readonly folder: string; readonly step: number }): void | Promise<void>;
 }
@@ -241,7 +242,7 @@ class TrainingRun<Taken extends Batch> {
     const measured = await measure?.();
     this.folder?.note({ event: "epoch", ...report, evaluation: evaluation && { ...evaluation }, ...measured });
     this.progress = { ...this.progress, epochsDone: epoch + 1, sums: noSums, lastEpoch: report };
-    await callbacks?.onEpoch?.(report);
+    await callbacks?.onEpoch?.(report, (line) => this.folder?.note(line));
   }
 
   private async evaluate(): Promise<Evaluation | null> {

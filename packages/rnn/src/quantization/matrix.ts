@@ -24,7 +24,7 @@ import {
   type Variable,
 } from "@lowbit/core-tensor";
 import type { Context } from "@lowbit/nn";
-import { type BoundQuantizer, formatOf, weightCodes } from "@lowbit/quant";
+import { type BoundQuantizer, bindLearnedOfWeight, formatOf, weightCodes } from "@lowbit/quant";
 import type { BoundEdgeQuantizer, BoundMatrixQuantizer } from "./cell-quantizers.js";
 
 /** x [M, K] → x · Wᵀ [M, N]. Where the edge into it is quantized, x holds levels of its quantizer. */
@@ -65,7 +65,8 @@ export function latentMatrix({ name, quantizer, edge }: MatrixOptions, weight: V
   const gain = quantizer.isGainLearned
     ? parameter(`${name}.gain`, [], () => Float32Array.of(quantizer.gain))
     : undefined;
-  const scaled = (g: TensorLike) => weightCodes({ ...quantizer, gain: 1 }, divide(weight, g));
+  const own = bindLearnedOfWeight(name, quantizer, weight);
+  const scaled = (g: TensorLike) => weightCodes({ ...quantizer, learned: own.learned, gain: 1 }, divide(weight, g));
   const codesOf = (): Codes => {
     const g = gain ? maximum(gain, SMALLEST_GAIN) : constantOf(quantizer.gain);
     const { codes, grid } = scaled(g);
@@ -73,7 +74,7 @@ export function latentMatrix({ name, quantizer, edge }: MatrixOptions, weight: V
     return { codes, scale: reshape(joined, { shape: elementsOf(joined.shape) === 1 ? [] : [-1] }) };
   };
   return {
-    variables: gain ? [weight, gain] : [weight],
+    variables: [weight, ...(gain ? [gain] : []), ...own.variables],
     open: ({ training }) => {
       if (training) {
         const g = gain ? maximum(damped(gain, weight, quantizer), SMALLEST_GAIN) : quantizer.gain;

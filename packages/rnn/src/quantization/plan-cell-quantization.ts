@@ -111,11 +111,12 @@ export function bindCellQuantizers(described: LayerQuantization | undefined, reg
     const { quantizer, options } = bound;
     const granularity = quantizer.granularity(options);
     const isByRow = granularity.kind === "per-tensor" || (granularity.kind === "per-channel" && granularity.axis === 0);
-    if (isOneTerm(bound) && isByRow) return { ...bound, gain: chosen.gain, isGainLearned: chosen.learned === true };
+    if (!quantizer.terms && isByRow) return { ...bound, gain: chosen.gain, isGainLearned: chosen.learned === true };
     throw new ConfigurationError(`${chosen.quantizer} can't quantize a matrix of a recurrent layer`, {
       layer,
       where: `slot "${slot}"`,
-      want: "a quantizer that learns nothing of its own, with one scale for the matrix or for each of its rows",
+      want: "a quantizer with one scale for the matrix or for each of its rows, and no offset: its levels are scale times code",
+      got: quantizer.terms ? "levels that are sums" : granularity.kind,
     });
   };
   const edge = (slot: Slot, chosen: ChosenQuantizer | undefined): BoundEdgeQuantizer | undefined => {
@@ -129,7 +130,7 @@ export function bindCellQuantizers(described: LayerQuantization | undefined, reg
     throw new ConfigurationError(`${chosen.quantizer} can't quantize an edge of a recurrent layer`, {
       layer,
       where: `slot "${slot}"`,
-      want: "a quantizer whose scale is constant, and the same at each position: codes have to mean the same in each step",
+      want: "a quantizer that learns nothing, whose scale is constant, and the same at each position: codes have to mean the same in each step",
     });
   };
   return {

@@ -69,7 +69,10 @@ const above = (claim: string, better: Row, worse: Row, par?: number): Claim<Row,
   },
 });
 
-/** What the papers say of themselves and of each other, fixed before any trial has run. */
+/**
+ * What the papers say of themselves and of each other, fixed before any trial has run. The numbers of their tables have not been
+ * checked against the papers' text.
+ */
 const claims: readonly Claim<Row, Spread>[] = [
   above("ternary weights are above binary ones (TWN, table 2)", row("twn", "w2a32"), row("bwn", "w1a32")),
   above(

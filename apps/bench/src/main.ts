@@ -16,10 +16,13 @@ import { formatTable } from "./report/table.js";
 import { formatSimulatorTimes, timeSimulator } from "./simulator/time-simulator.js";
 import { inferSuite } from "./suites/infer-suite.js";
 import { kernelsSuite } from "./suites/kernels-suite.js";
+import { recurrentSuite } from "./suites/recurrent-suite.js";
 import type { Suite } from "./suites/suite.js";
 import { trainSuite } from "./suites/train-suite.js";
 
-const suites = new Map<string, Suite>([kernelsSuite, trainSuite, inferSuite].map((suite) => [suite.name, suite]));
+const suites = new Map<string, Suite>(
+  [kernelsSuite, trainSuite, inferSuite, recurrentSuite].map((suite) => [suite.name, suite]),
+);
 const USAGE = `pnpm bench <${[...suites.keys()].join("|")}|memory|simulate|profile|profile-infer> [--json FILE] [--threads N] [--only TEXT]`;
 
 const say = (text: string): void => {

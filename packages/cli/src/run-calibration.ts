@@ -25,7 +25,7 @@ export interface CalibrateOptions extends LoweringChoice, Partial<EngineChoice> 
   readonly images: number;
   readonly seed: number;
   readonly limit?: number;
-  readonly equalise: boolean;
+  readonly equalise: "if-closer" | "always" | "never";
   readonly learnRounding: boolean;
   readonly correctBias: boolean;
   readonly roundingSteps: number;
@@ -158,8 +158,10 @@ function describeStage({ technique, accuracy, loss }: StageFigures, stage?: Cali
 }
 
 function detailsOf(stage: CalibrationStage): string {
-  if (stage.technique === "equalised")
-    return `${stage.pairs.length} pairs, ${stage.absorbed.length} batch norms absorbed`;
+  if (stage.technique === "equalised") {
+    const done = `${stage.pairs.length} pairs, ${stage.absorbed.length} batch norms absorbed`;
+    return stage.isKept ? done : "not kept: logits would lie further from full precision";
+  }
   if (stage.technique === "rounded") {
     const sum = (pick: (layer: { flipped: number; weights: number }) => number) =>
       stage.layers.reduce((total, layer) => total + pick(layer), 0);

@@ -1,6 +1,6 @@
 import type { Command } from "@commander-js/extra-typings";
 import { engineOptions } from "../engine-options.js";
-import { collectValues, countValue, numberValue } from "../option-values.js";
+import { choiceOption, collectValues, countValue, numberValue } from "../option-values.js";
 import { note, print, printJson } from "../print.js";
 
 /** `lowbit calibrate DIR --precision w4a4 --out DIR2`: a trained network in low precision, without training. */
@@ -23,7 +23,13 @@ export function addCalibrateVerb(program: Command): void {
     .option("--data <name>", "calibrate with and test on another data set of the same shape")
     .option("--images <count>", "training images to calibrate with", countValue, 256)
     .option("--seed <number>", "draws them, and the order in which rounding is learned", numberValue, 0)
-    .option("--no-equalise", "leave out cross-layer equalisation")
+    .addOption(
+      choiceOption("--equalise <when>", "cross-layer equalisation: if-closer keeps it where the logits come closer", [
+        "if-closer",
+        "always",
+        "never",
+      ]).default("if-closer" as const),
+    )
     .option("--no-learn-rounding", "round to the nearest level")
     .option("--no-correct-bias", "leave out bias correction")
     .option("--rounding-steps <count>", "steps that learn the rounding of a layer", countValue, 400)

@@ -133,7 +133,7 @@ function rows({ shape, data }: HostTensor, from: number, count: number): HostTen
 describe("bias correction", () => {
   it("leaves no mean error in any output channel of any layer on the calibration images", async () => {
     const { model, engine, lowered, images } = await lower("resnet8", "w2a2", {
-      ...{ equalise: false, learnRounding: false },
+      ...{ equalise: "never", learnRounding: false },
     });
     const plain = await open({ backend: "js" }); // the network as it was initialised
     const wanted = plain.compile(({ x }) =>
@@ -168,7 +168,7 @@ function layersOf(model: Model, x: ReturnType<typeof input>) {
 describe("learned rounding", () => {
   it("rounds each weight down or up, with a smaller error of the layer's sums than the nearest levels", async () => {
     const { model, engine, lowered, images, stages } = await lower("mlp", "w2a4", {
-      ...{ equalise: false, correctBias: false },
+      ...{ equalise: "never", correctBias: false },
       learnRounding: { steps: 150, batch: 8 },
     });
     const rounded = stages.find((stage) => stage.technique === "rounded");
@@ -222,7 +222,7 @@ describe("learned rounding", () => {
     "with %s never leaves a larger error than the nearest levels, and says where there is no choice",
     async (scheme, precision) => {
       const { stages } = await lower("mlp", precision, {
-        ...{ equalise: false, correctBias: false, scheme: registry.scheme(scheme) },
+        ...{ equalise: "never", correctBias: false, scheme: registry.scheme(scheme) },
         learnRounding: { steps: 20, batch: 8 },
       });
       const rounded = stages.find((stage) => stage.technique === "rounded");
@@ -238,8 +238,34 @@ describe("learned rounding", () => {
 });
 
 describe("calibrate", () => {
+  it("keeps equalisation exactly where it ends closer to full precision", async () => {
+    for (const [name, precision] of [
+      ["simple-cnn", "w2a3"],
+      ["mlp", "w4a8"],
+    ]) {
+      const errorOf = async (equalise: "if-closer" | "always" | "never") => {
+        const { model, engine, lowered, images, stages } = await lower(name, precision, {
+          equalise,
+          learnRounding: false,
+        });
+        const plain = compileForward(await open({ backend: "js" }), model);
+        const [a, b] = [await plain({ images }), await compileForward(engine, lowered)({ images })];
+        const error = a.logits.data.reduce(
+          (sum: number, value: number, i: number) => sum + (value - b.logits.data[i]) ** 2,
+          0,
+        );
+        return { error, stages };
+      };
+      const [always, never, chosen] = [await errorOf("always"), await errorOf("never"), await errorOf("if-closer")];
+      const stage = chosen.stages.find(({ technique }) => technique === "equalised");
+      if (stage?.technique !== "equalised") throw new Error("the stage is told");
+      expect(stage.isKept).toBe(always.error < never.error);
+      expect(chosen.error).toBeCloseTo(Math.min(always.error, never.error), 6);
+    }
+  });
+
   it("gives the same network twice, and refuses to work without images", async () => {
-    const options = { learnRounding: { steps: 10 } };
+    const options = { equalise: "always" as const, learnRounding: { steps: 10 } };
     const [a, b] = [await lower("simple-cnn", "w3a3", options), await lower("simple-cnn", "w3a3", options)];
     expect(a.stages.map(({ technique }) => technique)).toEqual(["lowered", "equalised", "rounded", "corrected"]);
     const [p, q] = [a, b].map(({ engine, lowered }) => compileForward(engine, lowered)({ images: a.images }));

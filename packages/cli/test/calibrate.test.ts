@@ -1,0 +1,93 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { type AnyJson, runJson, runLowbit, temporaryFolder } from "./run-lowbit.js";
+
+const work = temporaryFolder();
+const folder = (name: string): string => join(work, name);
+const trained = folder("trained");
+const small = ["--images", "32", "--threads", "1"];
+
+beforeAll(() =>
+  runJson([
+    ...["train", "--model", "simple-cnn", "--data", "fashion-mnist-mini", "--epochs", "1", "--limit", "320"],
+    ...["--learning-rate", "0.02", "--seed", "1", "--out", trained],
+  ]),
+);
+
+describe("calibrate", () => {
+  it("lowers a trained network, tells what each technique did, and its network packs with the same numbers", async () => {
+    const [out, packed] = [folder("w3a4"), folder("w3a4-packed")];
+    const words = ["calibrate", trained, "--precision", "w3a4", ...small, "--rounding-steps", "20", "--out", out];
+    const found = await runJson(words);
+    expect(found).toMatchObject({ from: trained, precision: "w3a4", quantizer: "lsq", calibrationImages: 32 });
+    const names = found.stages.map(({ technique }: AnyJson) => technique);
+    expect(names).toEqual(["full precision", "lowered", "equalised", "rounded", "corrected"]);
+    const { accuracy, loss } = found.stages[4];
+    expect(found).toMatchObject({ accuracy, loss, testImages: 320 });
+    const conversion = await runJson(["convert", out, "--out", packed]);
+    expect(Math.abs(conversion.packedBytes - found.packedBytes)).toBeLessThan(64); // equal scalars are stored once
+    expect(await runJson(["eval", packed, "--build", "portable"])).toMatchObject({ kind: "packed", accuracy, loss });
+    const kept = JSON.parse(readFileSync(join(out, "manifest.json"), "utf8"));
+    expect(JSON.stringify(kept)).toContain('"technique":"corrected"');
+
+    const again = await runLowbit(["calibrate", out, "--precision", "w2a2", "--out", folder("never")]);
+    expect(again.code).toBe(2);
+    expect(again.stderr).toContain("in low precision already");
+  });
+
+  it.each([
+    ["no precision", [], 2, "nothing to lower the network to"],
+    ["a layer that is not there", ["--override", "conv9=w4a4"], 78, "matches no layer of simple-cnn"],
+  ])("refuses %s", async (_, words, code, message) => {
+    const ended = await runLowbit(["calibrate", trained, ...words, ...small, "--out", folder("never")]);
+    expect(ended.stderr).toContain(message);
+    expect(ended.code).toBe(code);
+    expect(ended.stdout).toBe("");
+    expect(existsSync(folder("never"))).toBe(false);
+  });
+});
+
+describe("sensitivity and search", () => {
+  const bits = ["--weight-bits", "2,8", "--input-bits", "8", "--outer-layers"];
+
+  it("measure each layer by itself, and find bits within a budget that calibrate takes", async () => {
+    const { measured, fullPrecision } = await runJson(["sensitivity", trained, ...bits, ...small]);
+    expect(measured.map(({ layer, slot, bits: own }: AnyJson) => `${layer} ${slot} ${own}`)).toEqual(
+      ["conv1", "conv2", "classifier"].flatMap((layer) => [
+        `${layer} weight 2`,
+        `${layer} weight 8`,
+        `${layer} input 8`,
+      ]),
+    );
+    for (const { loss, lossIncrease } of measured) expect(lossIncrease).toBeCloseTo(loss - fullPrecision.loss, 9);
+
+    const [config, report] = [folder("mixed.json"), folder("search.md")];
+    const found = await runJson([
+      ...["search", trained, "--budget", "size=12kB", ...bits, ...small, "--candidates", "3", "--limit", "50"],
+      ...["--out", config, "--report", report],
+    ]);
+    expect(found.measured).toEqual(measured);
+    const fitting = found.scored.filter(({ cost }: AnyJson) => cost <= 12000);
+    expect(found.best.loss).toBe(Math.min(...fitting.map(({ loss }: AnyJson) => loss)));
+    expect(found.written).toHaveLength(4);
+    expect(readFileSync(report, "utf8")).toContain("front.svg");
+
+    const out = folder("mixed");
+    const lowered = await runJson([
+      ...["calibrate", trained, "--config", config, "--no-correct-bias", "--no-learn-rounding", "--equalise", "never"],
+      ...[...small, "--limit", "50", "--out", out],
+    ]);
+    expect(lowered.packedBytes).toBe(found.best.cost); // what the search added up is what is stored
+    expect(lowered).toMatchObject({ accuracy: found.test.accuracy, loss: found.test.loss });
+  });
+
+  it.each([
+    ["a budget that is none", ["--budget", "weight=3"], "there is no budget"],
+    ["a budget that nothing fits", ["--budget", "size=100B"], "no choice of these bits fits"],
+  ])("refuse %s", async (_, words, message) => {
+    const ended = await runLowbit(["search", trained, ...words, ...bits, ...small]);
+    expect(ended.stderr).toContain(message);
+    expect(ended.code).toBe(2);
+  });
+});

@@ -1,7 +1,8 @@
-import { ArgumentError, type Engine, type ExplainedCall, type Explanation } from "@lowbit/core-tensor";
+import { ArgumentError, type Engine, type ExplainedCall, type Explanation, input } from "@lowbit/core-tensor";
 import { createLoader, type Dataset } from "@lowbit/data";
-import { compileForward, evaluateLogits } from "@lowbit/nn";
+import { compileForward, evaluateLogits, type Model } from "@lowbit/nn";
 import { parsePrecision, type Quantization } from "@lowbit/quant";
+import { readLayers } from "@lowbit/wrpn";
 import type { Network } from "./network-folder.js";
 import { limitSplit } from "./open-named-dataset.js";
 
@@ -42,15 +43,26 @@ export function kernelReasons({ programs }: Explanation): { readonly layer: stri
 const weightedCalls = (programs: Explanation["programs"]): ExplainedCall[] =>
   (programs[0]?.calls ?? []).filter(({ op, once }) => weightedOperations.has(op) && !once);
 
-/** The kernels of the weighted layers, in order of computing, out of what the engine says about a program. */
-export function layerKernels({ programs }: Explanation, quantization: Quantization): LayerKernel[] {
+/**
+ * The kernels of the weighted layers, in order of computing, out of what the engine says about a program. Bits are those of the codes
+ * in the graph; where one side stays fp32 and the graph shows none, those of the network's precision.
+ */
+export function layerKernels({ programs }: Explanation, model: EvaluatedModel): LayerKernel[] {
+  const { quantization, inputShape } = model;
   const { weightBits, inputBits } = parsePrecision(quantization.precision);
   const quantized = new Map(quantization.layers.map((each) => [each.layer, each]));
+  const output = model.forward(input("images", [1, ...inputShape]), { training: false });
+  const shown = new Map(readLayers(output).map((each) => [each.name, each]));
+  const bitsOf = (isQuantized: boolean, own = 32, usual = 32) => (own < 32 ? own : isQuantized ? usual : 32);
   return weightedCalls(programs).map(({ layer, kernel }) => {
-    const { weight, input } = quantized.get(layer) ?? {};
-    return { layer, kernel, wBits: weight ? weightBits : 32, aBits: input ? inputBits : 32 };
+    const { weight, input: edge } = quantized.get(layer) ?? {};
+    const own = shown.get(layer);
+    const wBits = bitsOf(weight !== undefined, own?.weightBits, weightBits);
+    return { layer, kernel, wBits, aBits: bitsOf(edge !== undefined, own?.inputBits, inputBits) };
   });
 }
+
+type EvaluatedModel = Pick<Model, "forward" | "inputShape"> & { readonly quantization: Quantization };
 
 /** Evaluates a network on the test images of a data set. */
 export async function evaluateNetwork(
@@ -86,7 +98,7 @@ export async function evaluateNetwork(
     packedBytes: network.packedBytes,
     latentBytes: network.latentBytes,
     ...{ backend: name, build, threads },
-    kernels: layerKernels(logitsOf.explain(), network.model.quantization),
+    kernels: layerKernels(logitsOf.explain(), network.model),
   };
 }
 

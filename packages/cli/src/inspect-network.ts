@@ -63,7 +63,7 @@ export async function inspectNetwork(
   const pixels = shape.reduce((product, size) => product * size, 1);
   await logitsOf({ images: { dtype: "f32", shape, data: new Float32Array(pixels) } });
   const explanation = logitsOf.explain();
-  const kernels = new Map(layerKernels(explanation, quantization).map(({ layer, kernel }) => [layer, kernel]));
+  const kernels = new Map(layerKernels(explanation, model).map(({ layer, kernel }) => [layer, kernel]));
   const reasons = new Map(kernelReasons(explanation).map(({ layer, reason }) => [layer, reason]));
   const counted = readLayers(output);
   const layers = counted.map((each): InspectedLayer => {

@@ -80,6 +80,10 @@ describe("sensitivity and search", () => {
     ]);
     expect(lowered.packedBytes).toBe(found.best.cost); // what the search added up is what is stored
     expect(lowered).toMatchObject({ accuracy: found.test.accuracy, loss: found.test.loss });
+    const { kernels } = await runJson(["eval", out, "--limit", "50"]);
+    expect(kernels.map(({ wBits, aBits }: AnyJson) => [wBits, aBits])).toEqual(
+      found.best.layers.map(({ weightBits, inputBits }: AnyJson) => [weightBits, inputBits]),
+    );
   });
 
   it.each([

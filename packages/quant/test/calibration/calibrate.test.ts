@@ -250,7 +250,7 @@ describe("calibrate", () => {
         });
         const plain = compileForward(await open({ backend: "js" }), model);
         const [a, b] = [await plain({ images }), await compileForward(engine, lowered)({ images })];
-        const error = a.logits.data.reduce(
+        const error = (a.logits.data as Float32Array).reduce(
           (sum: number, value: number, i: number) => sum + (value - b.logits.data[i]) ** 2,
           0,
         );

@@ -33,6 +33,14 @@ export async function openEngine(choice: EngineChoice, purpose: "training" | "in
   const build = builds.find((name) => name === wanted);
   if (build === undefined)
     throw new ConfigurationError(`there is no build ${JSON.stringify(wanted)}`, { want: builds.join(", ") });
+  if (purpose === "training" && backend.startsWith("gpu")) {
+    throw new BackendError("the gpu backend computes inference alone: it neither trains nor converts", {
+      where: "--backend",
+      want: "wasm or js",
+      got: backend,
+      hint: "eval, predict, inspect and sample take --backend gpu",
+    });
+  }
   const [name, gpuMode] = backend.split(":") as ["wasm" | "js" | "gpu", GpuMode | undefined];
   return createEngine({ backend: name, gpuMode, threads: choice.threads, build });
 }

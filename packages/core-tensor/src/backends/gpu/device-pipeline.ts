@@ -12,12 +12,16 @@ export interface DevicePipeline {
 /** What gpu.js calls the modes when it tells which one ran. */
 const RAN_AS = { webgpu: "webgpu", webgl2: "gpu", webasm: "webasm", cpu: "cpu" } as const;
 
+/** What remains when a device is gone. */
+const LEFT = "make another engine, or take the backend wasm, which needs no device";
+
 /**
  * @param returned  launches whose results are wanted
  * @param count     arrays that each run brings
+ * @throws {BackendError} from `run`, when the device is lost, gpu.js fails or leaves the mode
  */
 export function startPipeline(
-  { gpu, mode }: SharedGpu,
+  { gpu, mode, isLost }: SharedGpu,
   launches: readonly Launch[],
   returned: readonly number[],
   count: number,
@@ -62,11 +66,15 @@ export function startPipeline(
   const pipeline = gpu.createPipeline(orchestrate, { threads: threads > 1 });
   return {
     run: async (values) => {
-      const results = await pipeline(...values);
+      const results = await pipeline(...values).catch((cause: unknown) => {
+        const reason = cause instanceof Error ? cause.message : String(cause);
+        throw new BackendError(`gpu.js failed in its mode ${mode}: ${reason}`, { hint: LEFT, cause });
+      });
+      if (isLost()) throw new BackendError(`the ${mode} device was lost; nothing was computed`, { hint: LEFT });
       if (pipeline.backend !== RAN_AS[mode]) {
         throw new BackendError(`gpu.js left its mode ${mode} and computed on ${pipeline.backend}`, {
           got: pipeline.fallbackReason,
-          hint: "the backend wasm works everywhere",
+          hint: LEFT,
         });
       }
       return results;

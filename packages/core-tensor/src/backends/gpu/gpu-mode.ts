@@ -28,6 +28,8 @@ const shared = new Map<GpuMode, { readonly gpu: GpuInstance; users: number }>();
 export interface SharedGpu {
   readonly mode: GpuMode;
   readonly gpu: GpuInstance;
+  /** Whether the driver has taken the device away; what is computed then is no result. */
+  isLost(): boolean;
   /** Gives this use back; the last one ends the instance. */
   release(): Promise<void>;
 }
@@ -60,7 +62,9 @@ export async function openGpu(wanted?: string): Promise<SharedGpu> {
 }
 
 function share({ GPU }: GpuJs, mode: GpuMode): SharedGpu {
-  const entry = shared.get(mode) ?? { gpu: new GPU({ mode }), users: 0 };
+  const isLost = (gpu: GpuInstance): boolean => gpu.context?.isContextLost?.() ?? false;
+  const known = shared.get(mode);
+  const entry = known && !isLost(known.gpu) ? known : { gpu: new GPU({ mode }), users: 0 };
   if (entry.users === 0 && mode === "webgl2") {
     entry.gpu.addNativeFunction("popcountAnd", POPCOUNT_AND, { returnType: "Number" });
   }
@@ -69,9 +73,10 @@ function share({ GPU }: GpuJs, mode: GpuMode): SharedGpu {
   return {
     mode,
     gpu: entry.gpu,
+    isLost: () => isLost(entry.gpu),
     release: async () => {
       if (--entry.users > 0) return;
-      shared.delete(mode);
+      if (shared.get(mode) === entry) shared.delete(mode);
       await entry.gpu.destroy();
     },
   };

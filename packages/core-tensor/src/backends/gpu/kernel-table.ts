@@ -9,13 +9,20 @@ import { packCodesKernel, unpackCodesKernel } from "./kernels/pack-codes.js";
 import { averagePool2dKernel, maxPool2dKernel } from "./kernels/pool.js";
 import { argmaxKernel, maxKernel, meanKernel, sumKernel } from "./kernels/reduce.js";
 import { logSoftmaxKernel, softmaxKernel } from "./kernels/softmax.js";
-import { broadcastToKernel, sliceKernel, transposeKernel, zeroPadKernel } from "./kernels/strided-copy.js";
+import {
+  broadcastToKernel,
+  concatKernel,
+  gatherKernel,
+  sliceKernel,
+  transposeKernel,
+  zeroPadKernel,
+} from "./kernels/strided-copy.js";
 
 const all: readonly GpuKernel[] = [
   ...[fusedElementwiseKernel, matmulKernel, conv2dKernel, conv2dCodesKernel, packCodesKernel, unpackCodesKernel],
   ...[maxPool2dKernel, averagePool2dKernel, batchNormaliseKernel],
   ...[sumKernel, meanKernel, maxKernel, argmaxKernel, softmaxKernel, logSoftmaxKernel],
-  ...[transposeKernel, sliceKernel, zeroPadKernel, broadcastToKernel],
+  ...[transposeKernel, sliceKernel, zeroPadKernel, broadcastToKernel, concatKernel, gatherKernel],
 ];
 
 /** Every kernel of this backend, by the operation that it computes. */

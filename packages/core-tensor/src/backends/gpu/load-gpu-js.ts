@@ -18,6 +18,8 @@ export interface GpuInstance {
   ): GpuJsPipeline;
   addNativeFunction(name: string, source: string, settings: { returnType: string }): unknown;
   destroy(): Promise<void>;
+  /** Of the WebGL modes. */
+  readonly context?: { isContextLost?(): boolean } | null;
 }
 
 export interface KernelSettings {
@@ -30,7 +32,6 @@ export interface KernelSettings {
 /** Called inside an orchestration it records a launch, elsewhere it runs. */
 export type GpuJsKernel = ((...values: unknown[]) => unknown) & {
   destroy(): void;
-  readonly kernel?: { readonly context?: WebGL2RenderingContext | null };
 };
 
 /** Every launch of a program at once: arguments go in, the results come back in one go. */

@@ -58,9 +58,8 @@ export async function runNetworks(
 ): Promise<{ name: string; difference: number; kernels: string[] }[]> {
   const found: { name: string; difference: number; kernels: string[] }[] = [];
   for (const network of [packedNetwork, floatNetwork]) {
-    const build = ({ images }: { images: Tensor }) => network(images);
     const [tried, reference] = [new Engine(backend), new Engine(new JsBackend())].map((engine) =>
-      engine.compile(build),
+      engine.compile<{ images: HostTensor }, Record<string, Tensor>>(({ images }) => network(images)),
     );
     for (const seed of [1, 2]) {
       const images: HostTensor = { dtype: "f32", shape: [3, 18, 6, 6], data: numbers(1944, seed, [0, 1]) };

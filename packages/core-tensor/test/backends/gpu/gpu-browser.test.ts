@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { build, type Rollup } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { CheckGpu } from "./in-browser.js";
+import type { CheckGpu, LoseContext } from "./in-browser.js";
 
 const CHROMIUM = [
   process.env.CHROMIUM,
@@ -55,8 +55,8 @@ describe.skipIf(!CHROMIUM)("gpu.js in Chromium, graphics in software", () => {
   });
 
   it.each([
-    [undefined, "webgpu", 5], // the first that works
-    ["webgl2", "webgl2", 17],
+    [undefined, "webgpu", 7], // the first that works
+    ["webgl2", "webgl2", 31],
   ])(
     "computes as the reference does in the mode %s",
     async (mode, build, every) => {
@@ -69,6 +69,15 @@ describe.skipIf(!CHROMIUM)("gpu.js in Chromium, graphics in software", () => {
       expect(found.networks.filter(({ difference }) => difference > 1e-5)).toEqual([]);
       const whole = found.networks.filter(({ name }) => /sums|joined|classes/.test(name));
       expect(whole.map(({ difference }) => difference)).toEqual(whole.map(() => 0));
+    },
+    PATIENCE,
+  );
+
+  it(
+    "refuses with a name when the WebGL context is lost, and a new engine goes on",
+    async () => {
+      const found = await page.evaluate(() => (globalThis as unknown as { loseContext: LoseContext }).loseContext());
+      expect(found).toEqual({ code: "LOWBIT_BACKEND", goesOn: true });
     },
     PATIENCE,
   );

@@ -4,8 +4,8 @@ import { runNetworks } from "./compare-networks.js";
 import { runGpuCases, someGpuCases } from "./gpu-cases.js";
 
 describe.each([
-  ["webasm", 2],
-  ["cpu", 3],
+  ["webasm", 4],
+  ["cpu", 5],
 ])("gpu.js in its mode %s", (mode, every) => {
   it("computes as the reference does: whole numbers exactly, float32 closely", { timeout: 120_000 }, async () => {
     const backend = await createGpuBackend({ mode });

@@ -70,8 +70,8 @@ low += sum - part * 4096;`);
   );
 }
 
-/** Products of bits up to which counting beat multiplying: docs/decisions/0005. */
-const MOST_PLANE_PAIRS = 4;
+/** Pairs of bit-planes up to which counting beat multiplying: docs/decisions/0005-gpu-js-carries-floats.md. */
+const MOST_PLANE_PAIRS = 6;
 
 const usesPlanes = (call: GpuCall): boolean =>
   isPacked(call) &&

@@ -1,8 +1,9 @@
 import { isPacked } from "../../../graph/dtype.js";
-import { stridesOf } from "../../../graph/shape.js";
+import { elementsOf, stridesOf } from "../../../graph/shape.js";
 import { broadcastStrides } from "../../../ops/elementwise-op.js";
-import { defineElementKernel, type GpuCall, type GpuKernel } from "../gpu-kernel.js";
+import { defineElementKernel, defineGpuKernel, type GpuCall, type GpuKernel } from "../gpu-kernel.js";
 import { axisNames, dot, takeApart } from "../kernel-source.js";
+import { MOST_INPUTS } from "../launches.js";
 
 const isWhole: GpuKernel["supports"] = ({ inputs }) =>
   !inputs.some(({ dtype }) => isPacked(dtype)) || "packed codes are not moved one by one";
@@ -52,4 +53,42 @@ if (${inside.join(" && ") || "true"}) { value = x[${dot(names, strides, start)}]
 return value;`;
   },
   isWhole,
+);
+
+/** Each element finds the input that it comes from by its coordinate along the axis. */
+export const concatKernel = defineGpuKernel({
+  op: "concat",
+  supports: (call, mode) =>
+    call.inputs.length > MOST_INPUTS
+      ? `WebGPU binds ${MOST_INPUTS} inputs to a kernel`
+      : (isWhole?.(call, mode) ?? true),
+  emit: ({ inputs: buffers, outputs: [out], attributes: { axis } }, inputs, launches) => {
+    const names = axisNames(out.shape);
+    let from = 0;
+    const pieces = buffers.map(({ shape }, index) => {
+      const strides = stridesOf(shape);
+      const at = dot(names, strides, -from * strides[axis]);
+      const piece = `if (${names[axis]} >= ${from} && ${names[axis]} < ${from + shape[axis]}) { value = x${index}[${at}]; }`;
+      from += shape[axis];
+      return piece;
+    });
+    const body = `${takeApart("i", out.shape, names)}\nlet value = 0;\n${pieces.join("\n")}\nreturn value;`;
+    const named = Object.fromEntries(inputs.map((input, index) => [`x${index}`, input]));
+    return [launches.add(elementsOf(out.shape), named, body)];
+  },
+});
+
+/** Rows of a table; an index outside of it gives ∞ − ∞, which is NaN wherever the driver knows NaN. */
+export const gatherKernel = defineElementKernel(
+  "gather",
+  ["table", "indices"],
+  ({ inputs: [table], outputs: [out] }) => {
+    const width = elementsOf(table.shape.slice(1));
+    return `${takeApart("i", [elementsOf(out.shape) / width, width], ["at", "column"])}
+const row = indices[at];
+const infinite = 3e38 * (10 + row * row);
+let value = infinite - infinite;
+if (row >= 0 && row < ${table.shape[0]}) { value = table[row * ${width} + column]; }
+return value;`;
+  },
 );

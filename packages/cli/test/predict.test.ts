@@ -30,11 +30,13 @@ describe("predict", () => {
     expect(right).toBeGreaterThanOrEqual(5);
   });
 
-  it("gives the same classes on js and on wasm", async () => {
-    const [js, wasm] = await Promise.all(
-      ["js", "wasm"].map((backend) => runJson(["predict", asset("ankle-boot.png"), "--backend", backend])),
+  it("gives the same classes on js, on wasm and on gpu", async () => {
+    const [js, wasm, gpu] = await Promise.all(
+      ["js", "wasm", "gpu"].map((backend) => runJson(["predict", asset("ankle-boot.png"), "--backend", backend])),
     );
-    expect(js.classes.map(({ name }: AnyJson) => name)).toEqual(wasm.classes.map(({ name }: AnyJson) => name));
+    for (const { classes } of [wasm, gpu]) {
+      expect(classes.map(({ name }: AnyJson) => name)).toEqual(js.classes.map(({ name }: AnyJson) => name));
+    }
   });
 });
 
@@ -120,6 +122,14 @@ describe("what the other verbs print", () => {
     const { node, backends } = await runJson(["doctor"]);
     expect(node).toBe(process.version);
     expect(backends[0]).toMatchObject({ backend: "js", works: true });
+    const gpu = backends.filter(({ backend }: AnyJson) => backend === "gpu");
+    expect(gpu.map(({ build, works }: AnyJson) => [build, works])).toEqual([
+      ["webgpu", false],
+      ["webgl2", false],
+      ["webasm", true],
+      ["cpu", true],
+    ]);
+    expect(gpu[0].detail).toMatch(/no WebGPU adapter/);
   });
 
   it("help for every verb, with code 0", async () => {

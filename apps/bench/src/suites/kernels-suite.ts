@@ -19,6 +19,7 @@ import { checkAgreement } from "../measure/agreement.js";
 import { availableBuilds, type BuildName } from "../ours/available-builds.js";
 import { countOperations } from "../ours/count-operations.js";
 import { randomNormal, randomWhole } from "../ours/random-tensors.js";
+import { openGpuJs } from "../peers/gpu-js.js";
 import { encodeOnnx, initialValues } from "../peers/onnx/encode-onnx.js";
 import { openOnnx, openTensorflow } from "../peers/peer-sides.js";
 import { toChannelsLast, toTensorflow } from "../peers/tensorflow/tensorflow-resnet.js";
@@ -55,6 +56,10 @@ const codes: Readonly<Record<string, { readonly w: CodeFormat; readonly x: CodeF
   "ternary-int8": { w: codeFormat("ternary", -1, 1), x: codeFormat("int", -127, 127) },
   int8: { w: codeFormat("int", -127, 127), x: codeFormat("int", -127, 127) },
 };
+
+/** N of the product [N, N] by [N, N] that gpu.js computes too. */
+const GPU_JS_SIZE = 256;
+const GPU_JS_WORK = `gemm-fp32-${GPU_JS_SIZE}`;
 
 const idOf = (shape: Shape, precision: string): string =>
   shape === product ? `gemm-${precision}-1024` : `${shape.name}-${precision}`;
@@ -139,6 +144,24 @@ async function compareFp32(shape: Shape, build: BuildName, threads: number, run:
   return rows;
 }
 
+/** A small product against gpu.js' own example on one thread; at 1024³ a single run of it takes seconds. */
+async function compareGpuJs(build: BuildName, run: SuiteRun): Promise<Row[]> {
+  const engine = await createEngine({ threads: 1, build });
+  const [a, b] = ["a", "b"].map((name) => randomNormal(name, [GPU_JS_SIZE, GPU_JS_SIZE]));
+  const ours = runGraph(engine, () => matmul(resident("a", a), resident("b", b)));
+  const peer: Peer = {
+    ...{ name: "gpu.js", precision: "fp32", tolerance: TOLERANCE },
+    open: () => openGpuJs(GPU_JS_SIZE, a, b),
+  };
+  const labels = { work: GPU_JS_WORK, ours: "@lowbit/core-tensor wasm", threads: 1, build };
+  const rows = await contest({ ...labels, operations: 2 * GPU_JS_SIZE ** 3 }, ours, [peer], {
+    ...run,
+    budgetMs: BUDGET_MS,
+  });
+  await engine.close();
+  return rows;
+}
+
 /** Codes against own fp32 at the same shape: for a product, the fp32 product itself. */
 async function compareCodes(
   shape: Shape,
@@ -177,6 +200,7 @@ export const kernelsSuite: Suite = {
     const isWanted = (shape: Shape, precision: string) =>
       run.only === undefined || idOf(shape, precision).includes(run.only);
     for (const build of await availableBuilds()) {
+      if (run.only === undefined || GPU_JS_WORK.includes(run.only)) rows.push(...(await compareGpuJs(build, run)));
       for (const threads of new Set([1, run.threads])) {
         for (const shape of [product, ...convolutions]) {
           if (isWanted(shape, "fp32")) rows.push(...(await compareFp32(shape, build, threads, run)));

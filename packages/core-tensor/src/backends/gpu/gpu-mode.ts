@@ -52,7 +52,7 @@ export async function openGpu(wanted?: string): Promise<SharedGpu> {
   for (const mode of named ? [named] : gpuModes.slice(0, 3)) {
     const reason = await whyNot(gpuJs, mode);
     if (reason === undefined) return share(gpuJs, mode);
-    reasons.push(`${mode}: ${reason}`);
+    reasons.push(named ? reason : `${mode}: ${reason}`);
   }
   throw new BackendError(`gpu.js can't compute here in ${named ? `the mode ${named}` : "any of its modes"}`, {
     got: reasons.join("; "),

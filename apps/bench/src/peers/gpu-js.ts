@@ -1,5 +1,5 @@
 import type { HostTensor } from "@lowbit/core-tensor";
-import { GPU, input } from "gpu.js";
+import { GPU, Input } from "gpu.js";
 import { version } from "gpu.js/package.json";
 import type { Contestant } from "../suites/contest.js";
 
@@ -15,7 +15,7 @@ export async function openGpuJs(N: number, a: HostTensor, b: HostTensor): Promis
     return sum;
   }`;
   const multiply = gpu.createKernel(source as never, { constants: { size: N }, output: [N, N] });
-  const [left, right] = [a, b].map(({ data }) => input(data as Float32Array, [N, N]));
+  const [left, right] = [a, b].map(({ data }) => new Input(data as never, [N, N]));
   return {
     version,
     async run() {

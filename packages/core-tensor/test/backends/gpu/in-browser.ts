@@ -31,7 +31,7 @@ const loseContext: LoseContext = async () => {
   const getContext = HTMLCanvasElement.prototype.getContext;
   const contexts: { getExtension(name: string): { loseContext(): void } | null }[] = [];
   HTMLCanvasElement.prototype.getContext = function (this: HTMLCanvasElement, ...args: never[]) {
-    const context = getContext.apply(this, args);
+    const context = getContext.apply(this, args as never);
     contexts.push(context as never);
     return context;
   } as never;

@@ -1,4 +1,12 @@
-import { ConfigurationError, input, matmul, type Shape, type Tensor, type Variable } from "@lowbit/core-tensor";
+import {
+  ConfigurationError,
+  input,
+  matmul,
+  parameter,
+  type Shape,
+  type Tensor,
+  type Variable,
+} from "@lowbit/core-tensor";
 import type { Model } from "@lowbit/nn";
 import { bindLearned } from "./bind-learned.js";
 import { findLayers, type WeightedLayer } from "./find-layers.js";

@@ -1,4 +1,6 @@
 export { findQuantizer } from "./bind-layers.js";
+export type { LearnedVariables } from "./bind-learned.js";
+export { bindLearnedOfWeight } from "./bind-learned.js";
 export type { CalibrationOptions, CalibrationStage } from "./calibration/calibrate.js";
 export { calibrate } from "./calibration/calibrate.js";
 export type { BiasCorrection } from "./calibration/correct-bias.js";
@@ -19,8 +21,6 @@ export type {
   SearchOptions,
 } from "./calibration/search-precision.js";
 export { precisionOverrides, searchPrecision } from "./calibration/search-precision.js";
-export type { LearnedVariables } from "./bind-learned.js";
-export { bindLearnedOfWeight } from "./bind-learned.js";
 export { convert, latentBytes, packedBytes } from "./convert.js";
 export type {
   CodeRange,

@@ -23,7 +23,8 @@ export async function fitLearned(
   values: HostTensor,
 ): Promise<Record<string, HostTensor>> {
   const learned = firstLearned(quantizer, options, values);
-  const names = Object.keys(learned);
+  const declared = quantizer.learned?.(options) ?? {};
+  const names = Object.keys(learned).filter((name) => !declared[name]?.isFixed); // an observer's range stays what it found
   if (names.length === 0) return learned;
   const isWhole = names.every((name) => learned[name].shape.length === 0);
   const sample = isWhole ? sampleOf(values) : values; // channels must stay where they are

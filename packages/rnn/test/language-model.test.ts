@@ -113,7 +113,7 @@ it("observes the scales of its matrices, and keeps them in its checkpoint", asyn
     ),
   );
   expect(steps.every(({ initial }) => new Set(initial).size > 10)).toBe(true);
-  const packed = await packLanguageModel(model, engine, registry);
+  const packed = await packedLanguageModels.pack(model, engine, registry);
   const tokens = circles(5, 2);
   expect((await forward(packed)({ tokens })).logits.data).toEqual((await forward(model)({ tokens })).logits.data);
 });

@@ -31,7 +31,16 @@ const mayImport = new Map<string, readonly string[]>([
   ],
   [
     "@lowbit/bench",
-    ["@lowbit/core-tensor", "@lowbit/data", "@lowbit/nn", "@lowbit/quant", "@lowbit/rnn", "@lowbit/wrpn", "lowbit"],
+    [
+      "@lowbit/core-tensor",
+      "@lowbit/data",
+      "@lowbit/dlac-sim",
+      "@lowbit/nn",
+      "@lowbit/quant",
+      "@lowbit/rnn",
+      "@lowbit/wrpn",
+      "lowbit",
+    ],
   ],
 ]);
 
@@ -47,7 +56,11 @@ const coreFolders = new Map<string, readonly string[]>([
   ["plan", ["graph", "ops"]], // the copies that a plan adds are operations too
   ["backends/js", ["plan", "ops", "packed", "graph", "random"]],
   ["backends/wasm", ["plan", "ops", "packed", "graph"]], // a kernel reads the attributes of the operation that it computes
-  ["engine", ["graph", "packed", "random", "ops", "autograd", "plan", "backends/js", "backends/wasm"]], // puts them together
+  ["backends/gpu", ["plan", "ops", "packed", "graph", "backends/js"]], // calls without a kernel go to the reference
+  [
+    "engine", // puts them together
+    ["graph", "packed", "random", "ops", "autograd", "plan", "backends/js", "backends/wasm", "backends/gpu"],
+  ],
 ]);
 
 /** Files that put the folders together; they may import all of them, and only src/index.ts may import these. */

@@ -41,5 +41,11 @@ describe("the study of quantizers", () => {
     expect(weights.table?.rows).toHaveLength(2);
     expect(weights.table?.rows[1].slice(0, 2)).toEqual(["w2a32", "twn"]);
     expect(inputs.table?.rows).toHaveLength(1);
+    expect(weights.chart?.chart).toMatchObject({
+      series: [
+        { name: "fp32", points: [1, 2, 4].map((x) => ({ x, y: 90 })) },
+        { name: "twn", points: [{ x: 2, y: 81, spread: 1 }] },
+      ],
+    });
   });
 });

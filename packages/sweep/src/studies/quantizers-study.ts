@@ -1,5 +1,5 @@
 import type { JsonObject } from "@lowbit/core-tensor/storage";
-import type { Section } from "@lowbit/report";
+import type { Section, Series } from "@lowbit/report";
 import { defineStudy, type FinishedTrial, type Trial, testAccuracy } from "../define-study.js";
 import { type Claim, judgeClaims } from "../judge-claims.js";
 import { formatSpread, type Spread, spreadOf } from "../spread.js";
@@ -105,18 +105,65 @@ const claims: readonly Claim<Row, Spread>[] = [
   ),
 ];
 
-function table(heading: string, text: string, shown: readonly Row[], finished: readonly FinishedTrial[]): Section {
-  const lines = shown.flatMap((each) => {
+/** How a part of the study is shown: its rows as a table, and accuracy against the slot's bits, a line for each quantizer. */
+interface Part {
+  readonly slot: "weights" | "inputs";
+  readonly text: string;
+  readonly rows: readonly Row[];
+  readonly bitsOf: (precision: string) => number;
+}
+
+const parts: readonly Part[] = [
+  {
+    slot: "weights",
+    text: "Inputs in full precision; mean ± standard deviation (seeds).",
+    rows: weightRows,
+    bitsOf: (precision) => Number(/^w(\d+)/.exec(precision)?.[1]),
+  },
+  {
+    slot: "inputs",
+    text: "Weights in full precision; mean ± standard deviation (seeds).",
+    rows: inputRows,
+    bitsOf: (precision) => Number(/a(\d+)$/.exec(precision)?.[1]),
+  },
+];
+
+function seriesOf({ rows: shown, bitsOf }: Part, finished: readonly FinishedTrial[]): Series[] {
+  const names = [...new Set(shown.map(({ quantizer }) => quantizer))];
+  const series = names.map((name) => ({
+    name,
+    points: shown.flatMap((each) => {
+      const accuracy = each.quantizer === name ? spreadOfRow(finished, each) : undefined;
+      return accuracy ? [{ x: bitsOf(each.precision), y: accuracy.mean, spread: accuracy.deviation }] : [];
+    }),
+  }));
+  const fp32 = spreadOfRow(finished, baseline);
+  const bits = [...new Set(shown.map(({ precision }) => bitsOf(precision)))];
+  const level = fp32 ? [{ name: "fp32", points: bits.map((x) => ({ x, y: fp32.mean })) }] : [];
+  return [...level, ...series].filter(({ points }) => points.length > 0);
+}
+
+function sectionOf(part: Part, finished: readonly FinishedTrial[]): Section {
+  const lines = [baseline, ...part.rows].flatMap((each) => {
     const accuracy = spreadOfRow(finished, each);
     return accuracy ? [[each.precision, each.precision === "fp32" ? "–" : each.quantizer, formatSpread(accuracy)]] : [];
   });
-  return { heading, text: [text], table: { columns: ["precision", "quantizer", "test accuracy, %"], rows: lines } };
+  const series = seriesOf(part, finished);
+  return {
+    heading: part.slot === "weights" ? "Weights" : "Inputs",
+    text: [part.text],
+    table: { columns: ["precision", "quantizer", "test accuracy, %"], rows: lines },
+    ...(series.length > 0 && {
+      chart: {
+        name: part.slot,
+        title: `test accuracy against bits of ${part.slot}, a line for each quantizer, and fp32's level`,
+        chart: { kind: "lines", x: { label: `bits of ${part.slot}` }, y: { label: "test accuracy, %" }, series },
+      },
+    }),
+  };
 }
 
-const sections = (finished: readonly FinishedTrial[]): Section[] => [
-  table("Weights", "Inputs in full precision; mean ± standard deviation (seeds).", [baseline, ...weightRows], finished),
-  table("Inputs", "Weights in full precision; mean ± standard deviation (seeds).", [baseline, ...inputRows], finished),
-];
+const sections = (finished: readonly FinishedTrial[]): Section[] => parts.map((part) => sectionOf(part, finished));
 
 /** Every quantizer by itself, on 10,000 images of Fashion-MNIST: does the order of the literature hold? */
 export const quantizersStudy = defineStudy({

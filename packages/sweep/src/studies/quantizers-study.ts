@@ -81,11 +81,7 @@ const claims: readonly Claim<Row, Spread>[] = [
     row("twn", "w2a32"),
     0.5,
   ),
-  above(
-    "at 2 bits a learned step is above the largest magnitude (LSQ)",
-    row("lsq", "w2a32"),
-    row("uniform", "w2a32"),
-  ),
+  above("at 2 bits a learned step is above the largest magnitude (LSQ)", row("lsq", "w2a32"), row("uniform", "w2a32")),
   above(
     "at 2 bits inputs with a learned clip are above the fixed [0, 1] (PACT)",
     row("pact", "w32a2"),
@@ -97,12 +93,7 @@ const claims: readonly Claim<Row, Spread>[] = [
     row("pact", "w32a2"),
     0.5,
   ),
-  above(
-    "four bits with a learned step for weights are at par with fp32 (LSQ)",
-    row("lsq", "w4a32"),
-    baseline,
-    1,
-  ),
+  above("four bits with a learned step for weights are at par with fp32 (LSQ)", row("lsq", "w4a32"), baseline, 1),
 ];
 
 /** How a part of the study is shown: its rows as a table, and accuracy against the slot's bits, a line for each quantizer. */

@@ -37,6 +37,9 @@ describe("lowbit study", () => {
     expect(again.stderr).not.toMatch(/trial \d/);
     expect(again.stdout).toMatch(/1 trials done, 54 missing[\s\S]*1x-fp32-seed1/);
     expect(readFileSync(join(out, "1x-fp32-seed1.json"), "utf8")).toBe(before);
+
+    const whole = await runJson(words(join(work, "whole")));
+    expect(whole.trials[0].result).toEqual(result); // what was interrupted ends where the other does
   });
 
   it("lists what is missing, and runs and writes nothing for it", async () => {

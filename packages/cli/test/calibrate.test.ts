@@ -78,7 +78,12 @@ describe("sensitivity and search", () => {
       ...["calibrate", trained, "--config", config, "--no-correct-bias", "--no-learn-rounding", "--equalise", "never"],
       ...[...small, "--limit", "50", "--out", out],
     ]);
-    expect(lowered.packedBytes).toBe(found.best.cost); // what the search added up is what is stored
+    const corrected = await runJson([
+      ...["calibrate", trained, "--config", config, "--no-learn-rounding", "--equalise", "never"],
+      ...[...small, "--limit", "50", "--out", folder("mixed-corrected")],
+    ]);
+    expect(corrected.packedBytes).toBe(found.best.cost); // what the search added up is what is stored, corrections included
+    expect(lowered.packedBytes).toBeLessThan(found.best.cost);
     expect(lowered).toMatchObject({ accuracy: found.test.accuracy, loss: found.test.loss });
     const { kernels } = await runJson(["eval", out, "--limit", "50"]);
     expect(kernels.map(({ wBits, aBits }: AnyJson) => [wBits, aBits])).toEqual(

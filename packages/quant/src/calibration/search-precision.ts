@@ -109,7 +109,10 @@ export async function searchPrecision(network: TrainedNetwork, options: SearchOp
   return { fullPrecision, measured, front, isExact, scored, best };
 }
 
-/** What each layer costs at each pair of bits, over its cost in full precision, and what the network costs in full precision. */
+/**
+ * What each layer costs at each pair of bits, over its cost in full precision, and what the network costs in full precision. A lowered
+ * layer has its correction, which `calibrate` gives it: what is found stays within the budget there too.
+ */
 async function layerCosts(
   { model }: TrainedNetwork,
   options: SearchOptions & {
@@ -119,7 +122,13 @@ async function layerCosts(
 ): Promise<{ readonly base: number; readonly layers: readonly (readonly number[])[] }> {
   const { scheme, registry, cost } = options;
   const costOf = async (overrides: readonly LayerOverride[]) => {
-    const quantization = await planQuantization(model, { precision: "fp32", scheme, registry, overrides });
+    const quantization = await planQuantization(model, {
+      precision: "fp32",
+      scheme,
+      registry,
+      overrides,
+      correction: true,
+    });
     return cost(applyQuantization(model, quantization, registry));
   };
   const base = await costOf([]);

@@ -1,17 +1,9 @@
-import {
-  ConfigurationError,
-  createEngine,
-  type HostTensor,
-  rewrite,
-  type Tensor,
-  type Variable,
-} from "@lowbit/core-tensor";
+import { ConfigurationError, createEngine, type HostTensor, type Variable } from "@lowbit/core-tensor";
 import type { Model } from "@lowbit/nn";
 import type { BoundLayer } from "./bind-layers.js";
-import { weightOf } from "./find-layers.js";
 import type { BoundQuantizer } from "./grid.js";
 import { firstLearned } from "./learned-values.js";
-import { quantizeEdge } from "./quantize-edge.js";
+import { quantizedEdges } from "./quantized-edges.js";
 
 export interface FirstValues {
   /** The values of a weight now. */
@@ -32,20 +24,11 @@ export async function observeInputs(
   const engine = await createEngine({ threads: 1 });
   try {
     for (const variable of model.variables) await engine.write(variable, await read(variable));
-    const places: string[] = [];
+    let places: string[] = [];
     const run = engine.compile(({ images }) => {
-      const edges: Tensor[] = [];
-      rewrite([model.forward(images, { training: true })], (node, [edge]) => {
-        const bound = weightOf(node) && inputs.get(node.layer);
-        if (!bound) return undefined;
-        quantizeEdge(edge, bound, (values) => {
-          edges.push(values);
-          places.push(node.layer);
-          return values;
-        });
-        return undefined;
-      });
-      return Object.fromEntries(edges.map((edge, i) => [String(i), edge]));
+      const edges = quantizedEdges(model.forward(images, { training: true }), inputs);
+      places = edges.map(({ layer }) => layer);
+      return Object.fromEntries(edges.map(({ values }, i) => [String(i), values]));
     });
     const results = await run({ images: calibration });
     const observed = new Map<string, HostTensor>();

@@ -1,8 +1,7 @@
-import { type Engine, type HostTensor, rewrite, type Tensor } from "@lowbit/core-tensor";
+import type { Engine, HostTensor } from "@lowbit/core-tensor";
 import type { Model } from "@lowbit/nn";
-import { weightOf } from "../find-layers.js";
 import type { BoundQuantizer } from "../grid.js";
-import { quantizeEdge } from "../quantize-edge.js";
+import { quantizedEdges } from "../quantized-edges.js";
 
 /** Values that are kept of one edge: evenly taken where there are more. */
 const KEPT = 2 ** 18;
@@ -22,21 +21,11 @@ export async function observeEdges(
   inputs: ReadonlyMap<string, BoundQuantizer>,
   images: readonly HostTensor[],
 ): Promise<Map<string, HostTensor>> {
-  const places: string[] = [];
+  let places: string[] = [];
   const run = engine.compile(({ x }) => {
-    places.length = 0;
-    const edges: Tensor[] = [];
-    rewrite([model.forward(x, { training: false })], (node, [edge]) => {
-      const bound = weightOf(node) && inputs.get(node.layer);
-      if (!bound) return undefined;
-      quantizeEdge(edge, bound, (values) => {
-        edges.push(values);
-        places.push(node.layer);
-        return values;
-      });
-      return undefined;
-    });
-    return Object.fromEntries(edges.map((edge, i) => [String(i), edge]));
+    const edges = quantizedEdges(model.forward(x, { training: false }), inputs);
+    places = edges.map(({ layer }) => layer);
+    return Object.fromEntries(edges.map(({ values }, i) => [String(i), values]));
   });
   const parts = new Map<string, Float32Array[]>();
   for (const x of images) {

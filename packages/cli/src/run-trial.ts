@@ -16,6 +16,7 @@ import { prepareTextExperiment, trainLanguageModel } from "./train-language-mode
 import { type PreparedExperiment, prepareExperiment, trainNetwork } from "./train-network.js";
 import { prepareTextClassifier, trainTextClassifier } from "./train-text-classifier.js";
 import { trainingReporter } from "./training-reporter.js";
+import type { TrainingRun } from "./training-run.js";
 
 /** Where and how the trials of a study run. */
 interface Stage {
@@ -78,6 +79,23 @@ function runnerOf({ configuration }: Trial): typeof trainTrial {
   return configuration.scheme === undefined ? trainTrial : distillTrial;
 }
 
+/** Trains with a reporter of its own, in a folder that may hold a beginning, and goes on from that. */
+async function reported<Result>(
+  { key }: Trial,
+  epochs: number,
+  { storage, signal, progress: show }: Stage,
+  { folder, engine }: { readonly folder: string; readonly engine: Engine },
+  run: (options: TrainingRun) => Promise<Result>,
+): Promise<Result> {
+  const reporter = trainingReporter({ label: key, epochs, show, engine });
+  try {
+    const options = { engine, storage, out: folder, resume: true, allowBuildChange: false, signal };
+    return await run({ ...options, callbacks: reporter.callbacks });
+  } finally {
+    reporter.stop();
+  }
+}
+
 async function trainTextTrial(
   _: Trials,
   trial: Trial,
@@ -85,18 +103,13 @@ async function trainTextTrial(
   engine: Engine,
   stage: Stage,
 ): Promise<TrialResult> {
-  const { storage, registry, signal, progress: show } = stage;
   const experiment = parseTextExperiment(withFolder(trial.configuration, stage), source);
-  const prepared = await prepareTextExperiment(experiment, { source, registry });
-  const reporter = trainingReporter({ label: trial.key, epochs: experiment.epochs, show, engine });
-  try {
-    const run = { engine, storage, out: folder, resume: true, allowBuildChange: false, signal };
-    const { network } = await trainLanguageModel(prepared, { ...run, callbacks: reporter.callbacks });
+  const prepared = await prepareTextExperiment(experiment, { source, registry: stage.registry });
+  return reported(trial, experiment.epochs, stage, { folder, engine }, async (run) => {
+    const { network } = await trainLanguageModel(prepared, run);
     const { bitsPerCharacter, perplexity, loss, tokens, trainLoss, steps, latentBytes, packedBytes } = network;
     return { bitsPerCharacter, perplexity, loss, tokens, trainLoss, steps, latentBytes, packedBytes };
-  } finally {
-    reporter.stop();
-  }
+  });
 }
 
 async function trainClassifierTrial(
@@ -106,35 +119,25 @@ async function trainClassifierTrial(
   engine: Engine,
   stage: Stage,
 ): Promise<TrialResult> {
-  const { storage, registry, signal, progress: show } = stage;
   const experiment = parseTextExperiment(withFolder(trial.configuration, stage), source);
-  const prepared = await prepareTextClassifier(experiment, { source, registry });
-  const reporter = trainingReporter({ label: trial.key, epochs: experiment.epochs, show, engine });
-  try {
-    const run = { engine, storage, out: folder, resume: true, allowBuildChange: false, signal };
-    const { network } = await trainTextClassifier(prepared, { ...run, callbacks: reporter.callbacks });
+  const prepared = await prepareTextClassifier(experiment, { source, registry: stage.registry });
+  return reported(trial, experiment.epochs, stage, { folder, engine }, async (run) => {
+    const { network } = await trainTextClassifier(prepared, run);
     const { accuracy, loss, trainAccuracy, trainLoss, steps, latentBytes, packedBytes } = network;
     return { accuracy, loss, trainAccuracy, trainLoss, steps, latentBytes, packedBytes };
-  } finally {
-    reporter.stop();
-  }
+  });
 }
 
 async function trainTrial(_: Trials, trial: Trial, folder: string, engine: Engine, stage: Stage): Promise<TrialResult> {
-  const { storage, registry, signal, progress: show } = stage;
   const { simulation, ...fields } = trial.configuration;
   const experiment = parseExperiment(withFolder(fields, stage), source);
-  const prepared = await prepareExperiment(experiment, { source, registry, warn });
-  const reporter = trainingReporter({ label: trial.key, epochs: experiment.epochs, show, engine });
-  try {
-    const run = { engine, storage, out: folder, resume: true, allowBuildChange: false, signal };
-    const { network } = await trainNetwork(prepared, { ...run, callbacks: reporter.callbacks });
+  const prepared = await prepareExperiment(experiment, { source, registry: stage.registry, warn });
+  return reported(trial, experiment.epochs, stage, { folder, engine }, async (run) => {
+    const { network } = await trainNetwork(prepared, run);
     const { accuracy, loss, trainAccuracy, trainLoss, steps, latentBytes, packedBytes } = network;
     const simulated = simulation === undefined ? {} : await simulateNetwork(prepared, simulation, engine);
     return { accuracy, loss, trainAccuracy, trainLoss, steps, latentBytes, packedBytes, ...simulated };
-  } finally {
-    reporter.stop();
-  }
+  });
 }
 
 /** What a trial asks the simulator: a machine, and how many of the first test images pass through it. */

@@ -15,10 +15,8 @@ import {
 import { z } from "zod";
 import { defineQuantizer } from "../define-quantizer.js";
 import { straightThrough } from "../straight-through.js";
+import { largestCode, oddCodes } from "./odd-codes.js";
 import { SMALLEST_SCALE } from "./smallest-scale.js";
-
-/** Codes are the odd numbers from −n to n: 2^k levels, and no 0 among them. */
-const largestCode = (bits: number): number => 2 ** bits - 1;
 
 /**
  * DoReFa gradients dr [N, …]: 2 · m · (quantize_k(dr / (2m) + 1/2) − 1/2) with m = max|dr| of each sample (axis 0) and
@@ -33,7 +31,7 @@ export const dorefaGradient = defineQuantizer({
   version: 1,
   source: 'Zhou et al., "DoReFa-Net", arXiv 1606.06160, eq. 12',
   options: z.strictObject({ bits: z.int().min(1).max(8) }),
-  codes: ({ bits }) => ({ kind: "bipolar", min: -largestCode(bits), max: largestCode(bits) }),
+  codes: ({ bits }) => oddCodes(bits),
   scale: ({ bits }) => ({
     kind: "statistic",
     compute: (dr) => {

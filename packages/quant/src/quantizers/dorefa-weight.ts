@@ -17,10 +17,8 @@ import {
 import { z } from "zod";
 import { defineQuantizer, type Held } from "../define-quantizer.js";
 import { straightThrough } from "../straight-through.js";
+import { largestCode, oddCodes } from "./odd-codes.js";
 import { SMALLEST_SCALE } from "./smallest-scale.js";
-
-/** Codes are the odd numbers from −n to n: 2^k levels, and no 0 among them. */
-const largestCode = (bits: number): number => 2 ** bits - 1;
 
 /**
  * DoReFa weights of k ≥ 2 bits: w_k = 2 · quantize_k(tanh(w) / (2 · max|tanh(w)|) + 1/2) − 1 with
@@ -35,7 +33,7 @@ export const dorefaWeight = defineQuantizer({
   version: 1,
   source: 'Zhou et al., "DoReFa-Net", arXiv 1606.06160, eqs. 7 to 9',
   options: z.strictObject({ bits: z.int().min(1).max(8) }),
-  codes: ({ bits }) => ({ kind: "bipolar", min: -largestCode(bits), max: largestCode(bits) }),
+  codes: ({ bits }) => oddCodes(bits),
   statistics: (w, { bits }): Held =>
     bits === 1 ? {} : { largest: stopGradient(maximum(max(abs(tanh(w))), SMALLEST_SCALE)) },
   scale: ({ bits }) =>

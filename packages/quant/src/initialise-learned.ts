@@ -2,7 +2,7 @@ import { ConfigurationError, createEngine, type HostTensor, type Variable } from
 import type { Model } from "@lowbit/nn";
 import type { BoundLayer } from "./bind-layers.js";
 import type { BoundQuantizer } from "./grid.js";
-import { firstLearned } from "./learned-values.js";
+import { firstLearned, learns } from "./learned-values.js";
 import { quantizedEdges } from "./quantized-edges.js";
 
 export interface FirstValues {
@@ -56,9 +56,6 @@ function joined(a: HostTensor, b: HostTensor): HostTensor {
 
 /** Images whose values make a batch for what averages over batches. */
 const OBSERVED_BATCH = 8;
-
-const learns = ({ quantizer, options }: BoundQuantizer): boolean =>
-  Object.keys(quantizer.learned?.(options) ?? {}).length > 0;
 
 /**
  * Where the learned numbers of all layers start from: of the weights as they are, and of the inputs that calibration images

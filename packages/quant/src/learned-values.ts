@@ -1,5 +1,10 @@
 import { elementsOf, type HostTensor, type Shape } from "@lowbit/core-tensor";
 import type { Granularity, Quantizer } from "./define-quantizer.js";
+import type { BoundQuantizer } from "./grid.js";
+
+/** Whether a quantizer learns or holds anything at all. */
+export const learns = ({ quantizer, options }: Pick<BoundQuantizer, "quantizer" | "options">): boolean =>
+  Object.keys(quantizer.learned?.(options) ?? {}).length > 0;
 
 /**
  * The shape of what a quantizer learns about values of this shape: one number, one for each channel, or one for each group of

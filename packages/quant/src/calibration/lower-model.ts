@@ -3,6 +3,7 @@ import type { Model } from "@lowbit/nn";
 import { type BoundLayer, bindLayers } from "../bind-layers.js";
 import { findLayers } from "../find-layers.js";
 import type { BoundQuantizer } from "../grid.js";
+import { learns } from "../learned-values.js";
 import { applyQuantization, type PreparedModel } from "../prepare.js";
 import { planQuantization, type Quantization, type QuantizationOptions } from "../quantization.js";
 import type { Registry } from "../registry.js";
@@ -52,9 +53,6 @@ export async function fitQuantization(
   }
   return lowered;
 }
-
-const learns = ({ quantizer, options }: BoundQuantizer): boolean =>
-  Object.keys(quantizer.learned?.(options) ?? {}).length > 0;
 
 /** What all quantizers learn, by the name of the variable: "stage1.block0.conv1.input.step". */
 async function fitLayers(

@@ -14,12 +14,17 @@ async function testEverything() {
   await setUp();
   const checks = await runChecks();
   const tests = await runTests(args);
-  return { passed: checks.passed + tests.passed, failed: checks.failed + tests.failed, skipped: tests.skipped };
+  return {
+    passed: checks.passed + tests.passed,
+    failed: checks.failed.length + tests.failed,
+    skipped: tests.skipped,
+    failures: [...checks.failed, ...tests.failures],
+  };
 }
 
-const counts = await testEverything().catch((error) => {
-  process.stderr.write(`test: ${error.message}\n`);
-  return { passed: 0, failed: 1, skipped: 0 };
+const { failures, ...counts } = await testEverything().catch((error) => {
+  return { passed: 0, failed: 1, skipped: 0, failures: [error.message] };
 });
+for (const failure of failures) process.stdout.write(`failed: ${failure}\n`);
 process.stdout.write(`${formatCounts(counts)}\n`);
 process.exitCode = counts.failed === 0 ? 0 : 1;

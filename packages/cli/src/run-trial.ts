@@ -44,6 +44,9 @@ const isTaughtBy = ({ configuration }: Trial, key: string): boolean => configura
 /**
  * Runs one trial as `lowbit train` or, where it names a scheme, as `lowbit distill` does, in a folder from which a stopped trial
  * goes on. In the end the folder is gone, unless another trial of the study learns from the network in it.
+ *
+ * A trial that ran from its start to its end in one go also tells `processorSeconds`, which all its threads took together: other
+ * programs on the machine hardly change them.
  */
 export async function runTrial(
   study: Trials,
@@ -56,7 +59,12 @@ export async function runTrial(
   try {
     const run = runnerOf(trial);
     const folder = folderOf(study, trial, out);
-    const result = await run(study, trial, folder, engine, stage);
+    const goesOn = await storage.exists(folder);
+    const before = process.cpuUsage();
+    const measured = await run(study, trial, folder, engine, stage);
+    const { user, system } = process.cpuUsage(before);
+    // Of a trial that went on, only its first process would know the rest.
+    const result = goesOn ? measured : { ...measured, processorSeconds: Math.round((user + system) / 1e5) / 10 };
     if (!study.trials.some((each) => isTaughtBy(each, trial.key))) await removeFiles(storage, folder);
     const { name, build: kernels, threads: used } = engine.backend;
     return { result, made: { ...made, node: process.versions.node, backend: `${name} ${kernels}`, threads: used } };

@@ -20,6 +20,12 @@ function refusal(text: string): Error | undefined {
   }
 }
 
+/** What this process has computed since then: what others compute meanwhile on a busy machine doesn't count. */
+function processorMilliseconds(since: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(since);
+  return (user + system) / 1000;
+}
+
 describe("parseJson", () => {
   it("reads what JSON.stringify writes as JSON.parse does", () => {
     fc.assert(
@@ -129,9 +135,9 @@ describe("parseJson", () => {
       `[${"1,".repeat(32000)}1]`,
       `"${"a".repeat(65000)}`,
     ]) {
-      const start = performance.now();
+      const start = process.cpuUsage();
       refusal(text);
-      expect(performance.now() - start).toBeLessThan(1000);
+      expect(processorMilliseconds(start)).toBeLessThan(1000);
     }
   });
 });

@@ -130,7 +130,7 @@ describe("the apprentice's loss", () => {
           }
         },
       ),
-      { numRuns: 25 },
+      { seed: 1, numRuns: 25 },
     );
   });
 

@@ -53,7 +53,7 @@ describe("the closed form", () => {
       fc.property(layers, machines, (layer, machine) => {
         expect(cyclesOf(layer, machine, "closed")).toBe(cyclesOf(layer, machine, "event"));
       }),
-      { numRuns: 150 },
+      { seed: 1, numRuns: 150 },
     ));
 
   const errorOf = (layer: object, machine: { readonly seed: number }): number => {
@@ -71,7 +71,7 @@ describe("the closed form", () => {
         errors.push(error);
         expect(error).toBeLessThan(CLOSED_FORM_BOUND);
       }),
-      { numRuns: 200 },
+      { seed: 2, numRuns: 200 },
     );
     expect(errors.filter((error) => error < 0.05).length / errors.length).toBeGreaterThan(0.9);
   });

@@ -131,6 +131,7 @@ describe("texts of a report", () => {
         expect(row.length).toBe(1);
         expect(row[0].replace(/\\./g, "").split("|").length).toBe(4); // two cells between three bars
       }),
+      { seed: 1 },
     ));
 });
 

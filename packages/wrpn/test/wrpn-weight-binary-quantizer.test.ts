@@ -42,7 +42,7 @@ describe("wrpn-weight-binary", () => {
           expect(Math.abs(level)).toBeCloseTo(mean, 5);
         });
       }),
-      { numRuns: 30 },
+      { seed: 1, numRuns: 30 },
     ));
 
   it.each([

@@ -35,7 +35,7 @@ describe("wrpn-weight", () => {
           expect([...codes]).toEqual(js.map((j) => nearestCode(j, -largest[bits], largest[bits])));
         },
       ),
-      { numRuns: 30 },
+      { seed: 1, numRuns: 30 },
     ));
 
   it.each([

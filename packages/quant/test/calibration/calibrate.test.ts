@@ -94,7 +94,7 @@ describe("equaliseLayers", () => {
           }
         },
       ),
-      { numRuns: 6 },
+      { seed: 1, numRuns: 6 },
     ));
 });
 

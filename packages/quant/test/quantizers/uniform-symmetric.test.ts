@@ -55,7 +55,7 @@ describe("uniform-symmetric", () => {
           });
         },
       ),
-      { numRuns: 40 },
+      { seed: 1, numRuns: 40 },
     ));
 
   it("gives each channel a scale of its own", async () => {

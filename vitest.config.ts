@@ -13,8 +13,8 @@ export default defineConfig({
   },
   test: {
     include: ["packages/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts", "tests/**/*.test.ts"],
-    testTimeout: 120_000, // on a busy machine a second can take twenty
-    hookTimeout: 120_000,
+    testTimeout: 600_000, // on a busy machine a second can take twenty
+    hookTimeout: 600_000,
     pool: "forks",
     maxWorkers: 2,
   },

@@ -166,7 +166,7 @@ describe("random small convolutions", () => {
         }
       }
     },
-    sized(120_000, 3_600_000),
+    sized(900_000, 3_600_000),
   );
 });
 

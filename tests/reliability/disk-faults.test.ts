@@ -178,7 +178,7 @@ describe("a disk that is really full", () => {
   const shell = (command: string, args: readonly string[] = []) =>
     spawnSync(args[0] ?? "sh", [...args.slice(1), ...(args.length > 0 ? ["sh"] : []), "-c", command], {
       encoding: "utf8",
-      timeout: 60_000,
+      timeout: 600_000,
     });
 
   it.skipIf(process.platform === "win32")("a limit on the size of files: told, and nothing left", () => {

@@ -41,7 +41,7 @@ it(
       const progress = join(work, format);
       const args = [format, String(filesPerFormat), String(SEED), progress, keptFolder];
       const { code, stdout, stderr, timedOut } = await runChild(program, args, {
-        timeout: sized(120, 1800),
+        timeout: sized(900, 1800),
         flags: ["--max-old-space-size=1024"],
       });
       if (timedOut || code !== 0) {
@@ -63,7 +63,7 @@ it(
     });
     expect(failures.join("\n")).toBe("");
   },
-  sized(300_000, 7_200_000),
+  sized(1_800_000, 7_200_000),
 );
 
 it("accepts some and refuses most: the files are neither all right nor all nonsense", () => {

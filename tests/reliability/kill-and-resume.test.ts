@@ -158,7 +158,7 @@ describe.each(killables)("$name", ({ name, start, resumes, every, atRandom }) =>
       );
       expect(violations).toEqual({ differentBytes: 0, strayFiles: 0, failedToResume: 0 });
     },
-    sized(120_000, 3_600_000),
+    sized(900_000, 3_600_000),
   );
 });
 

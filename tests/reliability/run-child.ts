@@ -26,7 +26,7 @@ export interface ChildOptions {
 export async function runChild(
   script: string,
   args: readonly string[],
-  { flags = [], env = {}, cwd, timeout = 60, killAfter }: ChildOptions = {},
+  { flags = [], env = {}, cwd, timeout = 600, killAfter }: ChildOptions = {},
 ): Promise<ChildResult> {
   const child = spawn(process.execPath, [...flags, script, ...args], {
     cwd,

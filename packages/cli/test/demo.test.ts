@@ -7,15 +7,7 @@ const work = temporaryFolder();
 
 describe("the demo", () => {
   it("goes on where Ctrl-C stopped it, and ends with one table", async () => {
-    let isStopping = false;
-    const stopped = await runLowbit(["demo", "--quick"], {
-      cwd: work,
-      onStderr: (text, kill) => {
-        if (isStopping || !text.includes("resnet8 fp32 epoch 1/2")) return;
-        isStopping = true;
-        kill("SIGINT");
-      },
-    });
+    const stopped = await runLowbit(["demo", "--quick"], { cwd: work, interruptAt: "resnet8 fp32 epoch 1/2" });
     expect(stopped).toMatchObject({ code: 130, stdout: "" });
     const line = stopped.stderr.split("\n").find((each) => each.includes("--resume")) as string;
     const words = line.trim().split(" ");

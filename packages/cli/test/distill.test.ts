@@ -134,14 +134,7 @@ describe("distill", () => {
     const out = folder("stopped");
     for (const after of ["teacher epoch 1/4", "student epoch 1/4"]) {
       const flags = existsSync(out) ? [out, "--resume"] : [out];
-      let killed = false;
-      const ended = await runLowbit([...words, ...flags], {
-        onStderr: (text, kill) => {
-          if (killed || !text.includes(after)) return;
-          killed = true;
-          kill("SIGINT");
-        },
-      });
+      const ended = await runLowbit([...words, ...flags], { interruptAt: after });
       expect(ended.code).toBe(130);
       expect(ended.stderr).toMatch(/Go on with:\n.*--resume/);
     }

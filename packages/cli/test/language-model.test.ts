@@ -86,14 +86,7 @@ describe("a language model", () => {
   it("stops and goes on, bit for bit", async () => {
     const stopped = path("stopped");
     const words = [...train, "--model", "lstm", "--precision", "w4a4", "--out", stopped];
-    let isStopping = false;
-    const first = await runLowbit(words, {
-      onStderr: (text, kill) => {
-        if (isStopping || !text.includes("epoch 1/2")) return;
-        isStopping = true;
-        kill("SIGINT");
-      },
-    });
+    const first = await runLowbit(words, { interruptAt: "epoch 1/2" });
     expect(first.code).toBe(130);
     const again = await runJson([...words, "--resume"]);
     expect(again).toEqual({ ...result, out: stopped });

@@ -20,18 +20,21 @@ export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly nodeFlags?: readonly string[];
+  /** Ctrl-C comes, once, when this has been printed on the error stream. */
+  readonly interruptAt?: string;
   /** Told all of the error stream so far, whenever it grows. */
   readonly onStderr?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
 }
 
 /** Runs `lowbit` with these words to its end. */
 export function runLowbit(words: readonly string[], options: RunOptions = {}): Promise<Ended> {
-  const { cwd, env, nodeFlags = [], onStderr } = options;
+  const { cwd, env, nodeFlags = [], interruptAt, onStderr } = options;
+  const interrupts = interruptAt === undefined ? [] : ["--import", new URL("interrupt-at.mjs", import.meta.url).href];
   const { LOWBIT_FAULT: _, LOWBIT_DEBUG: __, npm_lifecycle_event: ___, ...inherited } = process.env;
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...nodeFlags, mainFile, ...words], {
+    const child = spawn(process.execPath, [...nodeFlags, ...interrupts, mainFile, ...words], {
       cwd,
-      env: { ...inherited, ...env },
+      env: { ...inherited, ...env, ...(interruptAt !== undefined && { INTERRUPT_AT: interruptAt }) },
       stdio: ["ignore", "pipe", "pipe"],
     });
     let [stdout, stderr] = ["", ""];

@@ -13,14 +13,7 @@ const words = (out: string, ...more: string[]): string[] => [
 describe("lowbit study", () => {
   it("runs a trial, goes on with an interrupted one, and repeats none that is done", async () => {
     const out = join(work, "interrupted");
-    let isStopping = false;
-    const stopped = await runLowbit(words(out), {
-      onStderr(text, kill) {
-        if (isStopping || !/epoch 1\/3/.test(text)) return;
-        isStopping = true; // once: the second ends at once
-        kill("SIGINT");
-      },
-    });
+    const stopped = await runLowbit(words(out), { interruptAt: "epoch 1/3" });
     expect(stopped.code).toBe(130);
     expect(stopped.stderr).toMatch(/go on with:\n.*study wrpn --out/);
     expect(readdirSync(join(out, "unfinished"))).toEqual(["1x-fp32-seed1"]);

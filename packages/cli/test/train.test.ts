@@ -161,20 +161,14 @@ describe("a run", () => {
 
   it("that Ctrl-C stopped says how to go on, and goes on bit for bit on another number of threads", async () => {
     const stopped = folder("stopped");
-    let isStopping = false;
-    const { code, stdout, stderr } = await runLowbit([...mlp, "--out", stopped, "--threads", "2"], {
-      onStderr: (text, kill) => {
-        if (isStopping || !text.includes("epoch 2/6")) return;
-        isStopping = true;
-        kill("SIGINT");
-      },
-    });
+    const run = [...mlp, "--out", stopped, "--threads", "2"];
+    const { code, stdout, stderr } = await runLowbit(run, { interruptAt: "epoch 2/6" });
     expect(code).toBe(130);
     expect(stdout).toBe("");
     const line = stderr.split("\n").find((each) => each.includes("--resume")) as string;
     const words = line.trim().split(" ");
     const start = words.indexOf("train");
-    expect(words.slice(start)).toEqual([...mlp, "--out", stopped, "--threads", "2", "--resume"]);
+    expect(words.slice(start)).toEqual([...run, "--resume"]);
     const resumed = await runLowbit([...words.slice(start), "--threads", "1"]);
     expect(resumed.stderr).toMatch(/going on after step \d+ of 192/);
     expect(resumed.code).toBe(0);

@@ -3,7 +3,13 @@ import { z } from "zod";
 import { type Experiment, type ExperimentSource, experimentSchema, parseFields } from "./experiment.js";
 
 /** What only `lowbit train` does: the step of a student has no frozen form, no price and no graph to begin with. */
-const trainedAlone = { fp32Epochs: true, activationPenalty: true, reluThreshold: true, freezeBatchNorm: true } as const;
+const trainedAlone = {
+  fp32Epochs: true,
+  activationPenalty: true,
+  reluThreshold: true,
+  freezeBatchNorm: true,
+  foldBatchNorm: true,
+} as const;
 const { model } = experimentSchema.shape;
 const { shape: shared } = experimentSchema.omit({ model: true, ...trainedAlone });
 

@@ -44,6 +44,11 @@ export const experimentSchema = z
     freezeBatchNorm: whole(0, 100_000)
       .default(0)
       .describe("epochs at the end in which batch norm goes by its running statistics, as the packed network will"),
+    foldBatchNorm: whole(0, 100_000)
+      .optional()
+      .describe(
+        "the same with batch norm multiplied into the quantized weights right before it, as in every evaluation",
+      ),
     batch: whole(1, 65_536).default(64).describe("images in one step"),
     seed: whole(0, Number.MAX_SAFE_INTEGER).default(0).describe("decides initial weights, order and augmentation"),
     overrides: z

@@ -69,6 +69,7 @@ const quantizationSchema = z.strictObject({
   precision: z.string(),
   scaleLearningRate: z.number().positive().optional(),
   seed: z.int().min(0).optional(),
+  foldsBatchNorm: z.boolean().optional(),
   layers: z.array(z.strictObject({ layer: z.string(), correction: z.boolean().optional(), ...slots })).max(100_000),
 });
 

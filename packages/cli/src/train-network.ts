@@ -59,13 +59,8 @@ export async function prepareExperiment(
   const resolved = resolveExperiment(experiment, source, registry);
   const dataset = await openNamedDataset(experiment.data, source.kind === "file" ? `${source.file}, data` : "--data");
   const { imageShape, classes } = dataset;
-  const { width, seed, reluThreshold, epochs, freezeBatchNorm } = experiment;
-  if (freezeBatchNorm > epochs) {
-    throw mistakeIn(source, "freezeBatchNorm", `batch norm can't be frozen in ${freezeBatchNorm} of ${epochs} epochs`, {
-      want: `a whole number from 0 to ${epochs}`,
-      got: freezeBatchNorm,
-    });
-  }
+  const { width, seed, reluThreshold, foldBatchNorm = 0 } = experiment;
+  checkBatchNorm(experiment, source);
   const plain = resolveField(source, "model", () =>
     createModel(experiment.model, { inputShape: imageShape, classes: classes.length, width, seed, reluThreshold }),
   );
@@ -74,12 +69,31 @@ export async function prepareExperiment(
   const { scaleLearningRate, overrides } = experiment;
   const model = await prepare(plain, {
     ...{ precision: precision.name, scheme, registry, warn, trainingMemory },
-    ...{ calibration, scaleLearningRate, overrides, seed },
+    ...{ calibration, scaleLearningRate, overrides, seed, foldBatchNorm: foldBatchNorm > 0 },
   });
   resolveField(source, "augment", () =>
     createLoader(dataset.train, { batch: 1, augment: augmentation(experiment.augment) }),
   );
   return { experiment, resolved, dataset, model, calibration };
+}
+
+/** Batch norm can be frozen, or folded as well, in some epochs at the end: not both, nor in more than there are. */
+function checkBatchNorm(experiment: Experiment, source: ExperimentSource): void {
+  const { epochs, freezeBatchNorm, foldBatchNorm = 0 } = experiment;
+  for (const [field, what] of [
+    ["freezeBatchNorm", "frozen"],
+    ["foldBatchNorm", "folded"],
+  ] as const) {
+    const got = experiment[field] ?? 0;
+    if (got <= epochs) continue;
+    const want = `a whole number from 0 to ${epochs}`;
+    throw mistakeIn(source, field, `batch norm can't be ${what} in ${got} of ${epochs} epochs`, { want, got });
+  }
+  if (freezeBatchNorm === 0 || foldBatchNorm === 0) return;
+  throw mistakeIn(source, "foldBatchNorm", "batch norm that is folded is frozen already", {
+    want: "epochs to freeze it in, or epochs to fold it in",
+    got: { freezeBatchNorm, foldBatchNorm },
+  });
 }
 
 /** Images that pass for the zeros of each layer after each epoch. */
@@ -130,7 +144,8 @@ export async function trainNetwork(
   const { experiment, resolved, dataset, model, calibration } = prepared;
   const { engine, storage, out, resume, allowBuildChange, signal, callbacks } = run;
   const zeros = layerZeros(model, engine);
-  const { batch, seed, epochs, limit } = experiment;
+  const { batch, seed, epochs, limit, freezeBatchNorm, foldBatchNorm = 0 } = experiment;
+  const frozenBatchNormEpochs = Math.max(freezeBatchNorm, foldBatchNorm); // one of them is 0
   const { normalisation } = dataset;
   const augment = augmentation(experiment.augment);
   const training = createLoader(limitSplit(dataset.train, limit), {
@@ -140,7 +155,7 @@ export async function trainNetwork(
   const test = createLoader(limitSplit(dataset.test, limit), { batch: EVALUATION_BATCH, ...normalisation });
   try {
     const { start, result } = await train({
-      ...{ engine, model, epochs, callbacks, signal, frozenBatchNormEpochs: experiment.freezeBatchNorm },
+      ...{ engine, model, epochs, callbacks, signal, frozenBatchNormEpochs },
       loader: training,
       evaluate: test,
       step: compileStep(prepared, { engine, stepsPerEpoch: training.batchesPerEpoch }),

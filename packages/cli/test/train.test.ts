@@ -112,7 +112,7 @@ describe("train, convert, eval", () => {
     expect(existsSync(folder("none"))).toBe(false);
   });
 
-  it("takes quantizer options, quantized gradients and a frozen batch norm, and packs what it trained", async () => {
+  it("takes quantizer options, quantized gradients and a frozen or folded batch norm, and packs what it trained", async () => {
     const [out, real] = [folder("options"), folder("options-packed")];
     const words = ["train", "--model", "simple-cnn", ...data, "--epochs", "2", "--limit", "64"];
     const observed = ["--quantizer", "affine", "--precision", "w4a4", "--quantizer-option", "observer=percentile:99"];
@@ -120,12 +120,25 @@ describe("train, convert, eval", () => {
     await runJson(["convert", out, "--out", real]);
     const { accuracy, loss } = result;
     expect(await runJson(["eval", real, "--build", "portable"])).toMatchObject({ accuracy, loss });
+    const perTensor = ["--quantizer", "uniform", "--precision", "w4a4", "--quantizer-option", "granularity=per-tensor"];
+    const [folded, foldedReal] = [folder("folded"), folder("folded-packed")];
+    const ended = await runJson([...words, ...perTensor, "--fold-batch-norm", "1", "--out", folded]);
+    await runJson(["convert", folded, "--out", foldedReal]);
+    expect(await runJson(["eval", foldedReal, "--build", "portable"])).toMatchObject({
+      accuracy: ended.accuracy,
+      loss: ended.loss,
+    });
     const rounded = ["--quantizer", "dorefa", "--precision", "w2a4g4", "--out", folder("gradients")];
     expect(await runJson([...words, ...rounded])).toMatchObject({ precision: "w2a4g4" });
     for (const [wrong, message] of [
       [["--quantizer-option", "observer=entropie"], "did you mean entropy?"],
       [["--quantizer-option", "observer"], "NAME=VALUE"],
       [["--freeze-batch-norm", "3"], "batch norm can't be frozen in 3 of 2 epochs"],
+      [["--fold-batch-norm", "1", "--freeze-batch-norm", "1"], "batch norm that is folded is frozen already"],
+      [
+        ["--fold-batch-norm", "1", "--precision", "w4a4", "--quantizer", "wrpn"],
+        "the levels of wrpn-weight are made once",
+      ],
       [["--precision", "w4a4g4"], 'scheme "uniform" has no 4-bit quantizer for gradients'],
     ] as const) {
       const refused = await runLowbit([...words, "--quantizer", "uniform", ...wrong, "--out", folder("none")]);

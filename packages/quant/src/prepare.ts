@@ -10,7 +10,6 @@ import {
   multiply,
   packCodes,
   reshape,
-  rewrite,
   type Tensor,
   unpackCodes,
   type Variable,
@@ -19,6 +18,7 @@ import type { Model } from "@lowbit/nn";
 import { type BoundLayer, type BoundLayers, bindLayers } from "./bind-layers.js";
 import type { QuantizedSlot } from "./diagnose-layers.js";
 import { findLayers, weightOf } from "./find-layers.js";
+import { rewriteLayers } from "./fold-batch-norm.js";
 import { type BoundQuantizer, type BoundWeight, formatOf, gridOf, termsOf, weightCodes } from "./grid.js";
 import { initialiseLearned } from "./initialise-learned.js";
 import { integerLayer, joinScales, withoutRoundTrip } from "./integer-layer.js";
@@ -123,6 +123,12 @@ function preparedModel(
   { trainingMemory = "packed" }: TrainingMemory,
 ): PreparedModel {
   const coded = new WeakMap<Tensor, CodedLevels>();
+  const folds = quantization.foldsBatchNorm === true;
+  const evaluated: EvaluatedModel = {
+    layers,
+    foldsBatchNorm: folds,
+    forward: (x) => model.forward(x, { training: false }),
+  };
   return {
     name: model.name,
     options: model.options,
@@ -131,20 +137,20 @@ function preparedModel(
     quantization,
     forward: (x, context) => {
       if (context.training && gradientStep) countStep(gradientStep);
-      return rewrite([model.forward(x, context)], (node, [edge, weight]) => {
-        const layer = weightOf(node) && layers.get(node.layer);
+      const foldsBatchNorm = folds && (!context.training || context.frozenBatchNorm === true);
+      return rewriteLayers(model.forward(x, context), { layers, foldsBatchNorm }, (node, { edge, weight }, layer) => {
         if (!layer) return undefined;
         if (!context.training) return evaluatedLayer(node, edge, weight, layer);
         const output = fakeQuantizedLayer(node, edge, weight, layer, coded);
         const { gradient } = layer;
         if (!gradient || !gradientStep) return output;
         return inLayer(node.layer, () => quantizeGradient(output, gradient, gradientStep));
-      })[0];
+      });
     },
     fullPrecision: model,
-    layerTensors: (x) => listLayerTensors(model, layers, x),
-    slots: (x) => listSlots(model, layers, x),
-    operands: (x) => listOperands(model, layers, x),
+    layerTensors: (x) => listLayerTensors(evaluated, x),
+    slots: (x) => listSlots(evaluated, x),
+    operands: (x) => listOperands(evaluated, x),
     startLearned: async (engine, calibration) => {
       if (variables.length === 0) return;
       const read = (variable: Variable) => engine.read(variable);
@@ -161,6 +167,13 @@ function preparedModel(
   };
 }
 
+/** The graph of an evaluation with nothing quantized yet, and what is to sit on its layers. */
+interface EvaluatedModel {
+  readonly layers: ReadonlyMap<string, BoundLayer>;
+  readonly foldsBatchNorm: boolean;
+  readonly forward: (x: Tensor) => Tensor;
+}
+
 /** As the packed network computes it: whole numbers where codes meet codes. */
 function evaluatedLayer(node: Tensor, edge: Tensor, weight: Tensor, layer: BoundLayer): Tensor {
   const { weight: own, input: read } = layer;
@@ -174,10 +187,9 @@ function corrected(node: Tensor, sums: Tensor, { correction }: BoundLayer): Tens
   return add(sums, reshape(correction, { shape: node.op === conv2d.declaration ? [-1, 1, 1] : [-1] }));
 }
 
-function listLayerTensors(model: Model, layers: ReadonlyMap<string, BoundLayer>, x: Tensor): LayerTensors[] {
+function listLayerTensors(model: EvaluatedModel, x: Tensor): LayerTensors[] {
   const found: LayerTensors[] = [];
-  rewrite([model.forward(x, { training: false })], (node, [edge, weight]) => {
-    const layer = weightOf(node) && layers.get(node.layer);
+  rewriteLayers(model.forward(x), model, (node, { edge, weight }, layer) => {
     if (!layer) return undefined;
     const output = evaluatedLayer(node, edge, weight, layer);
     found.push({
@@ -197,7 +209,7 @@ function edgeLevels(edge: Tensor, bound: BoundQuantizer): Tensor {
 }
 
 /** What `slots` lists. The layers before a slot compute as they do in evaluation. */
-function listSlots(model: Model, layers: ReadonlyMap<string, BoundLayer>, x: Tensor): QuantizedSlot[] {
+function listSlots(model: EvaluatedModel, x: Tensor): QuantizedSlot[] {
   const slots: QuantizedSlot[] = [];
   const note = (layer: string, slot: "weight" | "input", bound: BoundQuantizer, values: Tensor): Tensor => {
     const { quantizer, options } = bound;
@@ -207,8 +219,7 @@ function listSlots(model: Model, layers: ReadonlyMap<string, BoundLayer>, x: Ten
     slots.push({ layer, slot, values, levels, codes, range: quantizer.codes(options) });
     return levels;
   };
-  rewrite([model.forward(x, { training: false })], (node, [edge, weight]) => {
-    const layer = weightOf(node) && layers.get(node.layer);
+  rewriteLayers(model.forward(x), model, (node, { edge, weight }, layer) => {
     if (!layer) return undefined;
     const { weight: own, input: read } = layer;
     const scaled = own && own.gain !== 1 ? divide(weight, own.gain) : weight;
@@ -220,13 +231,15 @@ function listSlots(model: Model, layers: ReadonlyMap<string, BoundLayer>, x: Ten
 }
 
 /** What `operands` lists. */
-function listOperands(model: Model, layers: ReadonlyMap<string, BoundLayer>, x: Tensor): LayerOperands[] {
+function listOperands(model: EvaluatedModel, x: Tensor): LayerOperands[] {
   const operands: LayerOperands[] = [];
-  rewrite([model.forward(x, { training: false })], (node, [edge, weight]) => {
-    const variable = weightOf(node);
-    if (!variable) return undefined;
-    const product = fakeQuantizedLayer(node, edge, weight, layers.get(node.layer) ?? {});
-    operands.push({ layer: node.layer || variable.name, weight: product.inputs[1], input: product.inputs[0] });
+  rewriteLayers(model.forward(x), model, (node, { edge, weight }, layer = {}) => {
+    const product = fakeQuantizedLayer(node, edge, weight, layer);
+    operands.push({
+      layer: node.layer || (weightOf(node) as Variable).name,
+      weight: product.inputs[1],
+      input: product.inputs[0],
+    });
     return product;
   });
   return operands;

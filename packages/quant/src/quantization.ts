@@ -7,6 +7,7 @@ import {
   type Variable,
 } from "@lowbit/core-tensor";
 import type { Model } from "@lowbit/nn";
+import { checkFoldable, type QuantizedWeight } from "./check-foldable.js";
 import type { Quantizer } from "./define-quantizer.js";
 import type { Scheme, SchemeChoice, SchemeRequest } from "./define-scheme.js";
 import { findLayers, type WeightedLayer } from "./find-layers.js";
@@ -59,6 +60,8 @@ export interface Quantization {
   readonly scaleLearningRate?: number;
   /** Of the numbers by which gradients are rounded; 0 where absent. */
   readonly seed?: number;
+  /** Batch norm right behind a layer goes into its weights before they are quantized: in evaluation, and in training where it is frozen. */
+  readonly foldsBatchNorm?: boolean;
   readonly layers: readonly LayerQuantization[];
 }
 
@@ -84,6 +87,11 @@ export interface QuantizationOptions {
   readonly scaleLearningRate?: number;
   /** Of the numbers by which gradients are rounded; 0 where absent. */
   readonly seed?: number;
+  /**
+   * Multiply batch norm into the weights of the layer right before it, which are quantized then: in evaluation from the first epoch
+   * on, in training where batch norm is frozen (`train({ frozenBatchNormEpochs })`). Batch norm stays beside the layer where absent.
+   */
+  readonly foldBatchNorm?: boolean;
   /** Images [N, C, H, W], normalised as those of training: what is learned of inputs takes its first values from them. */
   readonly calibration?: HostTensor;
   /** The values of a weight now; its initial ones where absent. */
@@ -111,8 +119,8 @@ export const initialOf = async ({ dtype, shape, initial }: Variable): Promise<Ho
  *
  * First layers (those that read the model's input) and last ones stay fp32 unless told otherwise.
  *
- * @throws {ConfigurationError} for a precision that the scheme has not, a gain that is no positive number, or an override that
- *         names what nobody knows or no layer; names the layer or the override
+ * @throws {ConfigurationError} for a precision that the scheme has not, a gain that is no positive number, an override that
+ *         names what nobody knows or no layer, or batch norm that can't be folded; names the layer or the override
  */
 export async function planQuantization(model: Model, options: QuantizationOptions): Promise<Quantization> {
   const { scheme, gain = "auto", read = initialOf, warn = () => undefined } = options;
@@ -138,6 +146,7 @@ export async function planQuantization(model: Model, options: QuantizationOption
     });
   }
   const layers: LayerQuantization[] = [];
+  const weights: QuantizedWeight[] = [];
   for (const layer of found) {
     const override = overrides.find(({ matches }) => matches(layer.name));
     const isLeftAlone = (layer.isFirst && !options.firstLayer) || (layer.isLast && !options.lastLayer);
@@ -151,7 +160,11 @@ export async function planQuantization(model: Model, options: QuantizationOption
     const weight = await chooseWeight(layer, choose("weight", { bits: own.weightBits, signed: true }), gain, read);
     const chosen = choose("input", { bits: own.inputBits, signed: !layer.readsUnsigned });
     const gradient = choose("gradient", { bits: own.gradientBits ?? 32, signed: true });
-    if (weight) await warnOfDeadLayer(layer, weight.quantizer, weight.entry, read, warn);
+    if (weight) {
+      await warnOfDeadLayer(layer, weight.quantizer, weight.entry, read, warn);
+      const { quantizer, entry } = weight;
+      weights.push({ layer, quantizer, options: entry.options });
+    }
     const entry = {
       ...(weight && { weight: weight.entry }),
       ...(chosen && { input: describe(chosen) }),
@@ -160,6 +173,7 @@ export async function planQuantization(model: Model, options: QuantizationOption
     };
     if (weight || chosen || gradient) layers.push({ layer: layer.name, ...entry });
   }
+  if (options.foldBatchNorm) await checkFoldable(model.name, output, weights, read);
   if (layers.length === 0 && bits.name !== "fp32") {
     warn(`nothing was quantized: ${model.name} has no layer between its first and its last`);
   }
@@ -169,6 +183,7 @@ export async function planQuantization(model: Model, options: QuantizationOption
     ...(Object.keys(scheme.decided ?? {}).length > 0 && { schemeOptions: scheme.decided }),
     precision: options.precision,
     ...(scaleLearningRate !== undefined && { scaleLearningRate }),
+    ...(options.foldBatchNorm && { foldsBatchNorm: true }),
     ...(options.seed !== undefined && layers.some(({ gradient }) => gradient) && { seed: options.seed }),
     layers,
   };

@@ -60,6 +60,11 @@ export function addTrainVerb(program: Command): void {
       numberValue,
     )
     .option(
+      "--fold-batch-norm <epochs>",
+      "of images: the same with batch norm multiplied into the quantized weights right before it; 0 where absent",
+      numberValue,
+    )
+    .option(
       "--batch <images>",
       "images in one step, or pieces of a text; 64 where absent, of a text what leaves 400 steps an epoch",
       numberValue,

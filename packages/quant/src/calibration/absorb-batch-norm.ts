@@ -1,43 +1,5 @@
-import type { HostTensor, Tensor, Variable } from "@lowbit/core-tensor";
-
-/** Batch norm in an evaluation graph: a = γ / √(variance + ε), b = β − mean · a, output = input · a + b. */
-export interface BatchNormNodes {
-  readonly output: Tensor;
-  readonly gamma: Variable;
-  readonly beta: Variable;
-  readonly runningMean: Variable;
-  readonly runningVariance: Variable;
-  readonly epsilon: number;
-}
-
-const variableOf = (node: Tensor | undefined): Variable | undefined =>
-  node?.op.name === "variable" ? node.attributes.variable : undefined;
-
-const unreshaped = (node: Tensor | undefined): Tensor | undefined =>
-  node?.op.name === "reshape" ? node.inputs[0] : node;
-
-/**
- * The batch norm that multiplies `product`'s first input, as `batchNormLayer` builds it.
- *
- * @param readersOf  the nodes that read a node
- */
-export function batchNormAt(
-  product: Tensor,
-  readersOf: (node: Tensor) => readonly Tensor[],
-): BatchNormNodes | undefined {
-  const [output, ...others] = readersOf(product);
-  if (product.op.name !== "multiply" || output?.op.name !== "add" || others.length > 0) return undefined;
-  const [a, b] = [unreshaped(product.inputs[1]), unreshaped(output.inputs[1])];
-  const root = a?.op.name === "divide" ? a.inputs[1] : undefined;
-  const sum = root?.op.name === "sqrt" ? root.inputs[0] : undefined;
-  const gamma = variableOf(a?.inputs[0]);
-  const runningVariance = variableOf(sum?.inputs[0]);
-  const beta = b?.op.name === "subtract" ? variableOf(b.inputs[0]) : undefined;
-  const runningMean = variableOf(b?.inputs[1]?.inputs[0]);
-  const epsilon = sum?.inputs[1]?.attributes.data?.[0];
-  if (!gamma || !beta || !runningMean || !runningVariance || typeof epsilon !== "number") return undefined;
-  return { output, gamma, beta, runningMean, runningVariance, epsilon };
-}
+import type { HostTensor, Variable } from "@lowbit/core-tensor";
+import type { BatchNormNodes } from "../batch-norm-nodes.js";
 
 /** The values of a network's variables, in float64 while they are worked on. */
 export interface Values {

@@ -1,7 +1,7 @@
-import { input, type Tensor, topologicalOrder, type Variable } from "@lowbit/core-tensor";
+import { input, type Tensor, type Variable } from "@lowbit/core-tensor";
 import type { Model } from "@lowbit/nn";
+import { type BatchNormNodes, batchNormAt, readersBelow } from "../batch-norm-nodes.js";
 import { findLayers, weightOf } from "../find-layers.js";
-import { type BatchNormNodes, batchNormAt } from "./absorb-batch-norm.js";
 
 /** Two layers between which a channel can be scaled: nothing else reads it, and what lies between is positively homogeneous. */
 export interface LayerPair {
@@ -30,11 +30,7 @@ const homogeneous = new Set(["relu", "maxPool2d", "averagePool2d"]);
  */
 export function findLayerPairs(model: Model): LayerPair[] {
   const output = model.forward(input("images", [1, ...model.inputShape]), { training: false });
-  const readers = new Map<Tensor, Tensor[]>();
-  for (const node of topologicalOrder([output])) {
-    for (const each of new Set(node.inputs)) readers.set(each, [...(readers.get(each) ?? []), node]);
-  }
-  const readersOf = (node: Tensor): readonly Tensor[] => readers.get(node) ?? [];
+  const readersOf = readersBelow(output);
   const timesRead = new Map<Variable, number>();
   const layers = findLayers(output);
   for (const { weight } of layers) timesRead.set(weight, readersOf(weight.tensor).length);

@@ -10,8 +10,8 @@ import type { Registry } from "../registry.js";
 import { fitLearned } from "./fit-learned.js";
 import { observeEdges } from "./observe-edges.js";
 
-/** How a trained network is lowered: as `prepare` is told, but that what it reads is in the engine. */
-export type LoweringOptions = Omit<QuantizationOptions, "read" | "calibration" | "registry"> & {
+/** How a trained network is lowered: as `prepare` is told, but that what it reads is in the engine, and batch norm stays beside the layers. */
+export type LoweringOptions = Omit<QuantizationOptions, "read" | "calibration" | "registry" | "foldBatchNorm"> & {
   readonly registry: Registry;
 };
 

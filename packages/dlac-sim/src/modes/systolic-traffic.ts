@@ -1,7 +1,7 @@
 import type { SystolicConfiguration } from "../config/config.js";
 import { peKinds } from "../config/pe-kind.js";
 import { elementsOf, type Layer, type Products } from "../workload/layer.js";
-import type { Mapping } from "./systolic.js";
+import type { Mapping } from "./systolic-mapping.js";
 
 /**
  * Words that cross the DRAM port. An operand that fits half its buffer (the other half is being filled) is fetched once; else what

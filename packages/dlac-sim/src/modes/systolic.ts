@@ -2,41 +2,9 @@ import type { SystolicConfiguration } from "../config/config.js";
 import { peKinds } from "../config/pe-kind.js";
 import type { CyclesBy, LayerRun } from "../layer-report.js";
 import { type Layer, type Products, productsOf } from "../workload/layer.js";
+import { replayScalesim } from "./scalesim/replay.js";
+import { type Mapping, mapProduct } from "./systolic-mapping.js";
 import { fetchedWords } from "./systolic-traffic.js";
-
-/** A product on an array: two axes lie on rows and columns, the third is time. */
-export interface Mapping {
-  /** Values along the rows, along the columns, and steps of one pass (a "fold"). */
-  readonly onRows: number;
-  readonly onColumns: number;
-  readonly steps: number;
-  readonly rowFolds: number;
-  readonly columnFolds: number;
-  /** Cycles of a fold besides its steps: skew, and loading what stays in the array. */
-  readonly overhead: number;
-}
-
-/**
- * How a product [pixels, window] · [window, filters] lies on an array. Cycles are (steps + overhead) · folds:
- *
- *     output stationary   (K + R + C − 2)   · ⌈M/R⌉ · ⌈N/C⌉
- *     weight stationary   (2R + M + C − 2)  · ⌈K/R⌉ · ⌈N/C⌉
- *     input stationary    (2R + N + C − 2)  · ⌈K/R⌉ · ⌈M/C⌉
- *
- * with M pixels, N filters, K window. Source: Samajdar et al., "A Systematic Methodology for Characterizing Scalability of DNN
- * Accelerators using SCALE-Sim", ISPASS 2020, eqs. 1–4; SCALE-Sim reports one cycle less, the index of the last one (its issue #125).
- */
-export function mapProduct({ pixels, filters, window }: Products, machine: SystolicConfiguration): Mapping {
-  const { rows, columns, dataflow } = machine;
-  const [onRows, onColumns, steps] = {
-    os: [pixels, filters, window],
-    ws: [window, filters, pixels],
-    is: [window, pixels, filters],
-  }[dataflow];
-  const overhead = dataflow === "os" ? rows + columns - 2 : 2 * rows + columns - 2;
-  const [rowFolds, columnFolds] = [Math.ceil(onRows / rows), Math.ceil(onColumns / columns)];
-  return { onRows, onColumns, steps, rowFolds, columnFolds, overhead };
-}
 
 /** Cycles, traffic and use of one layer on a systolic array; groups run one after the other. */
 export function runSystolic(layer: Layer, machine: SystolicConfiguration): LayerRun {
@@ -86,7 +54,10 @@ function withoutLastCycle(by: CyclesBy, isCompatible: boolean): CyclesBy {
   return by.imbalance > 0 ? { ...by, imbalance: by.imbalance - 1 } : { ...by, compute: by.compute - 1 };
 }
 
-/** Each operand has a port of its own; the slowest one decides. Transfers overlap with computing. */
+/**
+ * Each operand has a port of its own; the slowest one decides. Transfers overlap with computing. SCALE-Sim's own count comes from a
+ * replay of its memories.
+ */
 function stallCycles(
   words: { readonly inputs: number; readonly weights: number; readonly outputs: number },
   unstalled: number,
@@ -94,6 +65,9 @@ function stallCycles(
   machine: SystolicConfiguration,
 ): number {
   if (machine.dramBitsPerCycle === undefined) return 0;
+  if (machine.scalesimCompat) {
+    return layer.groups * (replayScalesim(layer, machine).totalCycles + 1) - unstalled;
+  }
   const { wBits, aBits } = bitsOf(layer, machine);
   const mostBits = Math.max(words.inputs * aBits, words.weights * wBits, words.outputs * aBits);
   return Math.max(0, Math.ceil(mostBits / machine.dramBitsPerCycle) - unstalled);

@@ -19,18 +19,21 @@ export type LayerRule = (
  * with the running statistics; gradients go on to w, γ and β. The graph is one of evaluation, or of a training with batch norm
  * frozen: in another one there is no such product.
  *
+ * @param otherwise  what becomes of nodes that are no layers
+ *
  * Source: Krishnamoorthi, arXiv 1806.08342, section 3.2.2 (frozen statistics); Jacob et al., arXiv 1712.05877, section 3.2
  */
 export function rewriteLayers(
   output: Tensor,
   { layers, foldsBatchNorm }: { readonly layers: ReadonlyMap<string, BoundLayer>; readonly foldsBatchNorm: boolean },
   rule: LayerRule,
+  otherwise: (node: Tensor, inputs: readonly Tensor[]) => Tensor | undefined = () => undefined,
 ): Tensor {
   const readersOf = foldsBatchNorm ? readersBelow(output) : undefined;
   const folded = new Set<Tensor>();
   const [rewritten] = rewrite([output], (node, inputs) => {
     if (folded.has(node)) return inputs[0];
-    if (!weightOf(node)) return undefined;
+    if (!weightOf(node)) return otherwise(node, inputs);
     const [edge, weight] = inputs;
     const layer = layers.get(node.layer);
     const norm = readersOf && layer?.weight && batchNormBehind(node, readersOf);

@@ -38,21 +38,25 @@ const EXACT_IN_F32 = 2 ** 24;
 /**
  * y = (Σ code_w · code_x) · (g · scale_w · scale_x): whole numbers, exact, then one multiplication. Where levels are sums of
  * terms, so for each pair of them, added in order: all of the input's first term, then all of its second.
+ *
+ * @param computed  max pools whose values are there anyway
  */
 export function integerLayer(
   node: Tensor,
   edge: Tensor,
   weight: Tensor,
   layer: { readonly weight: BoundWeight; readonly input: BoundQuantizer },
+  computed: ReadonlySet<Tensor>,
 ): Tensor {
   const { quantizer, options } = layer.input;
   let inputGrid: Grid = { held: {} };
-  const codes = quantizeEdge(edge, layer.input, (values) => {
+  const toCodes = (values: Tensor): Tensor => {
     inputGrid = gridOf(layer.input, values);
     const { tensor: scale, held } = inputGrid;
     const levels = quantizer.fakeQuantize(values, options, scale, held);
     return withoutRoundTrip(quantizer.toCodes(levels, options, scale, held));
-  });
+  };
+  const codes = quantizeEdge(edge, layer.input, toCodes, computed);
   const coded = weightCodes(layer.weight, weight);
   const weightTerms = termsOf(layer.weight, coded.codes, coded.grid);
   const sums = termsOf(layer.input, codes, inputGrid).map((x) =>

@@ -18,10 +18,11 @@ import type { Model } from "@lowbit/nn";
 import { type BoundLayer, type BoundLayers, bindLayers } from "./bind-layers.js";
 import type { QuantizedSlot } from "./diagnose-layers.js";
 import { findLayers, weightOf } from "./find-layers.js";
-import { rewriteLayers } from "./fold-batch-norm.js";
+import { type LayerRule, rewriteLayers } from "./fold-batch-norm.js";
 import { type BoundQuantizer, type BoundWeight, formatOf, gridOf, termsOf, weightCodes } from "./grid.js";
 import { initialiseLearned } from "./initialise-learned.js";
 import { integerLayer, joinScales, withoutRoundTrip } from "./integer-layer.js";
+import { neededValues } from "./needed-values.js";
 import { withOutputScale } from "./output-scale.js";
 import { type CodedLevels, packSavedMaps } from "./pack-saved-maps.js";
 import { initialOf, planQuantization, type Quantization, type QuantizationOptions } from "./quantization.js";
@@ -137,10 +138,10 @@ function preparedModel(
     quantization,
     forward: (x, context) => {
       if (context.training && gradientStep) countStep(gradientStep);
-      const foldsBatchNorm = folds && (!context.training || context.frozenBatchNorm === true);
+      if (!context.training) return evaluate(evaluated, x);
+      const foldsBatchNorm = folds && context.frozenBatchNorm === true;
       return rewriteLayers(model.forward(x, context), { layers, foldsBatchNorm }, (node, { edge, weight }, layer) => {
         if (!layer) return undefined;
-        if (!context.training) return evaluatedLayer(node, edge, weight, layer);
         const output = fakeQuantizedLayer(node, edge, weight, layer, coded);
         const { gradient } = layer;
         if (!gradient || !gradientStep) return output;
@@ -174,11 +175,42 @@ interface EvaluatedModel {
   readonly forward: (x: Tensor) => Tensor;
 }
 
+/** The network as it computes in evaluation; `note` hears of each layer and what became of it. */
+function evaluate(
+  model: EvaluatedModel,
+  x: Tensor,
+  note: (node: Tensor, edge: Tensor, layer: BoundLayer, output: Tensor) => void = () => {},
+): Tensor {
+  const network = model.forward(x);
+  const readsCodes = (node: Tensor) =>
+    weightOf(node) !== undefined && model.layers.get(node.layer)?.input !== undefined;
+  const needed = neededValues(network, readsCodes);
+  const computed = new Set<Tensor>();
+  const lower: LayerRule = (node, { edge, weight }, layer) => {
+    if (!layer) return undefined;
+    const output = evaluatedLayer(node, edge, weight, layer, computed);
+    note(node, edge, layer, output);
+    return output;
+  };
+  return rewriteLayers(network, model, lower, (node, inputs) => {
+    if (node.op.name !== "maxPool2d" || !needed.has(node)) return undefined;
+    const pool = buildNode(node.op, inputs, node.attributes, node.layer);
+    computed.add(pool);
+    return pool;
+  });
+}
+
 /** As the packed network computes it: whole numbers where codes meet codes. */
-function evaluatedLayer(node: Tensor, edge: Tensor, weight: Tensor, layer: BoundLayer): Tensor {
+function evaluatedLayer(
+  node: Tensor,
+  edge: Tensor,
+  weight: Tensor,
+  layer: BoundLayer,
+  computed: ReadonlySet<Tensor>,
+): Tensor {
   const { weight: own, input: read } = layer;
   if (!own || !read) return fakeQuantizedLayer(node, edge, weight, layer);
-  return corrected(node, integerLayer(node, edge, weight, { weight: own, input: read }), layer);
+  return corrected(node, integerLayer(node, edge, weight, { weight: own, input: read }, computed), layer);
 }
 
 /** The sum of a layer and the number that it adds to each output channel. */
@@ -189,15 +221,12 @@ function corrected(node: Tensor, sums: Tensor, { correction }: BoundLayer): Tens
 
 function listLayerTensors(model: EvaluatedModel, x: Tensor): LayerTensors[] {
   const found: LayerTensors[] = [];
-  rewriteLayers(model.forward(x), model, (node, { edge, weight }, layer) => {
-    if (!layer) return undefined;
-    const output = evaluatedLayer(node, edge, weight, layer);
+  evaluate(model, x, (node, edge, layer, output) =>
     found.push({
       ...{ layer: node.layer, input: layer.input ? edgeLevels(edge, layer.input) : edge, output },
       ...(layer.weight && { weight: { variable: weightOf(node) as Variable, quantizer: layer.weight } }),
-    });
-    return output;
-  });
+    }),
+  );
   return found;
 }
 

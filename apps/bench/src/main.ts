@@ -9,6 +9,7 @@ import {
   formatTrainingMemory,
   measureTrainingMemory,
 } from "./memory/compare-training-memory.js";
+import type { BuildName } from "./ours/available-builds.js";
 import { profileInference } from "./profile/profile-inference.js";
 import { profileTraining } from "./profile/profile-training.js";
 import { startResult } from "./report/result.js";
@@ -23,22 +24,29 @@ import { trainSuite } from "./suites/train-suite.js";
 const suites = new Map<string, Suite>(
   [kernelsSuite, trainSuite, inferSuite, recurrentSuite].map((suite) => [suite.name, suite]),
 );
-const USAGE = `pnpm bench <${[...suites.keys()].join("|")}|memory|simulate|profile|profile-infer> [--json FILE] [--threads N] [--only TEXT]`;
+const USAGE = `pnpm bench <${[...suites.keys()].join("|")}|memory|simulate|profile|profile-infer> [--json FILE] [--threads N] [--only TEXT] [--build portable|relaxed]`;
 
 const say = (text: string): void => {
   process.stderr.write(`${text}\n`);
 };
+
+function readBuild(text: string | undefined): BuildName | undefined {
+  if (text === undefined || text === "portable" || text === "relaxed") return text;
+  throw new TypeError(USAGE);
+}
 
 function readCommandLine() {
   const options = {
     json: { type: "string" },
     threads: { type: "string", default: "1" },
     only: { type: "string" },
+    build: { type: "string" },
   } as const;
   const { values, positionals } = parseArgs({ options, allowPositionals: true });
   const threads = Number(values.threads);
+  const { json, only, build } = values;
   if (positionals.length !== 1 || !Number.isInteger(threads) || threads < 1) throw new TypeError(USAGE);
-  return { name: positionals[0], threads, json: values.json, only: values.only };
+  return { name: positionals[0], threads, json, only, build: readBuild(build) };
 }
 
 /** pnpm runs this in its own folder; INIT_CWD is where it was called. */
@@ -47,13 +55,13 @@ function writeJson(file: string, value: unknown): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const { name, threads, json, only } = readCommandLine();
+  const { name, threads, json, only, build } = readCommandLine();
   if (name === "profile") {
-    process.stdout.write(`${await profileTraining({ threads, only })}\n`);
+    process.stdout.write(`${await profileTraining({ threads, only, build })}\n`);
     return;
   }
   if (name === "profile-infer") {
-    process.stdout.write(`${await profileInference({ threads, only })}\n`);
+    process.stdout.write(`${await profileInference({ threads, only, build })}\n`);
     return;
   }
   if (name === "simulate") {
@@ -70,10 +78,13 @@ async function main(): Promise<void> {
   }
   const suite = suites.get(name);
   if (!suite) throw new TypeError(`there is no suite "${name}"\n${USAGE}`);
-  const command = ["pnpm bench", name, threads > 1 && `--threads ${threads}`, only && `--only ${only}`];
+  const command = [
+    ...["pnpm bench", name, threads > 1 && `--threads ${threads}`],
+    ...[only && `--only ${only}`, build && `--build ${build}`],
+  ];
   const finish = startResult(name, command.filter(Boolean).join(" "));
   const meter = new CeilingMeter();
-  const rows = await suite.run({ threads, meter, only, progress: say });
+  const rows = await suite.run({ threads, meter, only, build, progress: say });
   const result = finish(rows, meter.ceiling());
   if (json) await writeJson(json, result);
   process.stdout.write(`${formatTable(result)}\n`);

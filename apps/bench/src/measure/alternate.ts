@@ -5,7 +5,7 @@ import { type Summary, summarise } from "./summary.js";
 export type Work = () => Promise<unknown>;
 
 export interface AlternateOptions {
-  /** Time after which no further round starts. */
+  /** Time of the rounds, warm-up apart, after which no further one starts. */
   readonly budgetMs: number;
   readonly meter: CeilingMeter;
   /** Whether the ceiling is that of fused multiply-adds. */
@@ -53,10 +53,10 @@ async function sampleMs(work: Work, runs: number): Promise<number> {
  * slows all of them.
  */
 export async function alternate(sides: readonly Work[], options: AlternateOptions): Promise<Alternation> {
-  const { budgetMs, meter, fused, leastRounds = 3, mostRounds = 101 } = options;
-  const started = performance.now();
+  const { budgetMs, meter, fused, leastRounds = 3, mostRounds = 41 } = options;
   const runs: number[] = [];
   for (const work of sides) runs.push(await warmUp(work));
+  const started = performance.now();
   const samples: number[][] = sides.map(() => []);
   const ceilings: number[] = [];
   for (let round = 0; round < mostRounds; round++) {

@@ -199,7 +199,7 @@ export const kernelsSuite: Suite = {
     const rows: Row[] = [];
     const isWanted = (shape: Shape, precision: string) =>
       run.only === undefined || idOf(shape, precision).includes(run.only);
-    for (const build of await availableBuilds()) {
+    for (const build of await availableBuilds(run.build)) {
       if (run.only === undefined || GPU_JS_WORK.includes(run.only)) rows.push(...(await compareGpuJs(build, run)));
       for (const threads of new Set([1, run.threads])) {
         for (const shape of [product, ...convolutions]) {

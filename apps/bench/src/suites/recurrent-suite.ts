@@ -46,7 +46,7 @@ const TRAINING: RecurrentWork = { size: 512, steps: 35, batch: 20 };
 const INFERENCE: RecurrentWork = { size: 512, steps: 100, batch: 1 };
 const PRECISIONS = ["fp32", "w4a4", "w2a2", "w1a1"];
 const LEARNING_RATE = 0.01;
-const TRAIN_BUDGET_MS = 25_000;
+const TRAIN_BUDGET_MS = 18_000;
 const INFER_BUDGET_MS = 4_000;
 const TOLERANCE = 1e-4;
 
@@ -188,7 +188,7 @@ export const recurrentSuite: Suite = {
   async run(run) {
     const rows: Row[] = [];
     const isWanted = (id: string): boolean => run.only === undefined || id.includes(run.only);
-    for (const build of await availableBuilds()) {
+    for (const build of await availableBuilds(run.build)) {
       if (isWanted(idOf("train", TRAINING, "fp32"))) rows.push(...(await compareTraining(build, run)));
       for (const precision of PRECISIONS) {
         if (isWanted(idOf("infer", INFERENCE, precision)))

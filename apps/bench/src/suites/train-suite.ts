@@ -33,8 +33,8 @@ const works: readonly TrainWork[] = [
   { ...resnet20, precision: "fp32", meetsTensorflow: true },
   { ...resnet20, precision: "w2a2", meetsTensorflow: false },
 ];
-const PEER_BUDGET_MS = 30_000;
-const OWN_BUDGET_MS = 8_000;
+const PEER_BUDGET_MS = 18_000;
+const OWN_BUDGET_MS = 6_000;
 
 const CLASSES = 10;
 const RATES = { learningRate: 0.05, momentum: 0.9 };
@@ -148,7 +148,7 @@ export const trainSuite: Suite = {
   async run(run) {
     const rows: Row[] = [];
     const chosen = works.filter((work) => run.only === undefined || idOf(work).includes(run.only));
-    for (const build of await availableBuilds()) {
+    for (const build of await availableBuilds(run.build)) {
       for (const work of chosen) {
         if (work.meetsTensorflow) {
           run.progress(`${idOf(work)} (${build}) against ${PEER}`);

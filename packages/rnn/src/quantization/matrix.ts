@@ -180,6 +180,6 @@ function packedProduct({ codes, scale }: Codes, quantizer: BoundQuantizer, edge:
     const integers = edge.quantizer.toCodes(x, edge.options);
     const fields = cast(multiply(subtract(integers, offset), 1 / step), { dtype: "u8" });
     const sums = conv2dCodes(reshape(fields, { shape: [-1, K, 1, 1] }), codes, formats);
-    return multiply(reshape(cast(sums, { dtype: "f32" }), { shape: [-1, N] }), factor);
+    return multiply(cast(reshape(sums, { shape: [-1, N] }), { dtype: "f32" }), factor);
   };
 }

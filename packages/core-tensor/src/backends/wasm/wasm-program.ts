@@ -6,6 +6,7 @@ import type { Buffer, Call, Program } from "../../plan/program.js";
 import { assemble, type Instruction, type Kernel, type Places, scratchOf } from "./instruction.js";
 import { chooseKernel, type KernelOptions } from "./kernel-table.js";
 import type { KernelExports } from "./load-kernels.js";
+import { sharedPackings } from "./shared-packings.js";
 import type { WasmMemory } from "./wasm-memory.js";
 
 /** A stretch of a program: instructions for the interpreter, or one call for its reference. */
@@ -43,6 +44,9 @@ export class WasmProgram implements LoadedProgram {
   private readonly segments: readonly Segment[];
   private readonly constants: ReadonlySet<number>;
   private readonly options: KernelOptions;
+  /** What names the packing of a call that lasts, and where that lies once it has a place. */
+  private readonly lasting: ReadonlyMap<Call, string>;
+  private readonly packed = new Map<string, number>();
   private hasRunOnce = false;
 
   constructor(
@@ -58,6 +62,11 @@ export class WasmProgram implements LoadedProgram {
     });
     this.constants = new Set(
       [...program.constants.map(({ buffer }) => buffer), ...program.computedOnce].map(({ offset }) => offset),
+    );
+    this.lasting = sharedPackings(
+      program.calls.filter((call) => !call.once),
+      (call) => chooseKernel(call, this.options).kernel,
+      (buffer) => this.isConstant(buffer),
     );
     const packing: Instruction[] = [];
     const once = this.bind(
@@ -142,18 +151,25 @@ export class WasmProgram implements LoadedProgram {
     return segments;
   }
 
+  private isConstant({ region, offset }: Buffer): boolean {
+    return region === "resident" && this.constants.has(offset);
+  }
+
   private emit(kernel: Kernel, call: Call, packing: Instruction[]): Instruction[] {
     const { packedBytes } = scratchOf(kernel, call);
     const workspace = this.placeOf(call.workspace);
     const of = (buffer: Buffer) => this.placeOf(buffer);
     const places: Places = { workspace: workspace + packedBytes, packed: workspace, of };
     if (!kernel.packing || packedBytes === 0) return kernel.emit(call, places);
-    const source = call.inputs[kernel.packing.input];
-    if (call.once || source.region !== "resident" || !this.constants.has(source.offset)) {
-      return [...kernel.packing.emit(call, places), ...kernel.emit(call, places)];
-    }
-    const lasting = { ...places, packed: this.hold(packedBytes) };
-    packing.push(...kernel.packing.emit(call, lasting));
+    const name = this.lasting.get(call);
+    if (name === undefined) return [...kernel.packing.emit(call, places), ...kernel.emit(call, places)];
+    const known = this.packed.get(name);
+    const lasting = { ...places, packed: known ?? this.hold(packedBytes) };
+    if (known !== undefined) return kernel.emit(call, lasting);
+    this.packed.set(name, lasting.packed);
+    const packs = kernel.packing.emit(call, lasting);
+    if (!this.isConstant(call.inputs[kernel.packing.input])) return [...packs, ...kernel.emit(call, lasting)];
+    packing.push(...packs);
     return kernel.emit(call, lasting);
   }
 

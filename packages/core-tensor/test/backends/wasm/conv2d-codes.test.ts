@@ -49,6 +49,18 @@ const manyFilters: typeof convolutions = [
   { x: [33, 65, 1, 1], w: [68, 65, 1, 1], attributes: {} },
 ];
 
+/** Images of one pixel: products of rows. Panels of 64 filters and fours of them, chunks of 16 rows, steps of 8 channels, and one less and more. */
+const products: typeof convolutions = [
+  [1, 1, 1],
+  [1, 2, 3],
+  [1, 64, 64],
+  [1, 127, 65],
+  [3, 9, 63],
+  [16, 7, 5],
+  [17, 8, 130],
+  [2, 600, 4],
+].map(([N, K, M]) => ({ x: [N, K, 1, 1], w: [M, K, 1, 1], attributes: {} }));
+
 /** Weights, activations, and the kernel for a few filters and for many. */
 const formats: [string, CodeFormat, CodeFormat, few: string, many: string][] = [
   ["w1a1", bipolar, binary, "nibbles", "tables"],
@@ -66,12 +78,15 @@ const formats: [string, CodeFormat, CodeFormat, few: string, many: string][] = [
   ["w4a7", int(4), uint(7), "dot16", "dot16"],
   ["w8a4", int(8), uint(4), "dot16", "dot16"],
   ["w8a7", int(8), uint(7), "dot16", "dot16"],
+  ["w1a4", bipolar, int(4), "lanes", "lanes"],
+  ["w2a4", ternary, uint(4), "lanes", "lanes"],
+  ["w3a3", int(3), int(3), "lanes", "tables"],
   ["w1a3", bipolar, uint(3), "lanes", "tables"],
   ["w3a3, a zero point of 2", int(3), codeFormat("uint", -2, 5), "lanes", "tables"],
 ];
 
 describe.each(formats)("conv2dCodes on wasm, %s", (_, w, x, few, many) => {
-  it.each([...convolutions, ...manyFilters])(
+  it.each([...convolutions, ...manyFilters, ...products])(
     "$x with $w, $attributes",
     async ({ x: xShape, w: wShape, attributes }) => {
       const xs = values(xShape, fields(elementsOf(xShape), x, 1), "u8");
@@ -84,13 +99,16 @@ describe.each(formats)("conv2dCodes on wasm, %s", (_, w, x, few, many) => {
         if (backend.build === "portable" && attributes.padding === 1 && elementsOf(wShape) / filters < 600)
           if (filters < 10 || filters > 64) expect(kernel).toContain(filters > 64 ? many : few); // the rule decides between
         expect(kernel).not.toBe("reference");
+        if (xShape[2] * xShape[3] === 1 && attributes.padding === undefined) expect(kernel).toContain("rows");
         expect([...outputs[0]]).toEqual([...expected]);
       }
     },
   );
 
-  it("the largest sums that codes can make", async () => {
-    const shapes = { x: [1, 301, 3, 5], w: [70, 301, 3, 3] };
+  it.each([
+    { x: [1, 301, 3, 5], w: [70, 301, 3, 3], padding: 1 },
+    { x: [1, 2709, 1, 1], w: [70, 2709, 1, 1], padding: 0 },
+  ])("the largest sums that codes can make: $x with $w", async ({ padding, ...shapes }) => {
     for (const [xField, wField] of [
       [0, 0],
       [0, w.levels - 1],
@@ -103,7 +121,7 @@ describe.each(formats)("conv2dCodes on wasm, %s", (_, w, x, few, many) => {
         packFields(new Uint8Array(elementsOf(shapes.w)).fill(wField), w.bits),
         `p${w.bits}` as Dtype,
       );
-      const specification = specify(conv2dCodes.declaration, [xs, ws], { padding: 1, x, w });
+      const specification = specify(conv2dCodes.declaration, [xs, ws], { padding, x, w });
       const expected = referenceOf(specification);
       for (const backend of backends) {
         const { outputs } = await runCall(backend, specification);

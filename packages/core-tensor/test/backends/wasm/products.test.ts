@@ -42,6 +42,11 @@ describe("matmul on wasm", () => {
     [2, 16, 1],
     [3, 17, 5],
     [1, 15, 7],
+    [1, 32, 3],
+    [1, 47, 300], // one row: panels in pairs, and one left over
+    [1, 0, 5],
+    [1, 33, 0],
+    [65, 161, 9], // the last chunk has one row
     [64, 10, 64],
     [65, 129, 300],
     [70, 33, 257],

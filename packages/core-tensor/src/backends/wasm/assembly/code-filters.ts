@@ -4,9 +4,10 @@
 // may be, "not there" included; entries: without it, 12 channels of an element, 13 place of the table: for each k a place for each of these channels, −1 where
 // there is none, 14 entries: steps of a block. A chunk is a group.
 
+/** The field at `index` of packed codes. */
 // @ts-ignore: decorator
 @inline
-function field(packed: usize, index: i32, bits: i32): i32 {
+export function field(packed: usize, index: i32, bits: i32): i32 {
   const bit = <u64>index * <u64>bits;
   const at = packed + <usize>(bit >> 3);
   return (load<u16>(at) >> (<i32>bit & 7)) & ((1 << bits) - 1);

@@ -1,5 +1,6 @@
 import { batchMoments, batchNormalise, batchNormaliseGradient, batchNormaliseGradientSums } from "./batch-norm-f32";
 import { packFilterBytes, packFilterEntries, packFilterNibbles, packFilterPairs } from "./code-filters";
+import { codeRowBytes, codeRowNibbles, packCodeRowBytes, packCodeRowNibbles } from "./code-rows";
 import { correlateCodes } from "./conv2d-codes";
 import { correlate, packFilters } from "./conv2d-f32";
 import { correlateWeights, sumPartials } from "./conv2d-weight-gradient-f32";
@@ -58,6 +59,10 @@ function execute(opcode: i32, args: usize, chunk: i32, scratch: usize): void {
     case op.PACK_FILTER_BYTES: packFilterBytes(args, chunk); break;
     case op.PACK_FILTER_ENTRIES: packFilterEntries(args, chunk); break;
     case op.CORRELATE_CODES: correlateCodes(args, chunk, scratch); break;
+    case op.PACK_CODE_ROW_NIBBLES: packCodeRowNibbles(args, chunk); break;
+    case op.PACK_CODE_ROW_BYTES: packCodeRowBytes(args, chunk); break;
+    case op.CODE_ROW_NIBBLES: codeRowNibbles(args, chunk, scratch); break;
+    case op.CODE_ROW_BYTES: codeRowBytes(args, chunk, scratch); break;
     case op.PACK_WINOGRAD: packWinograd(args, chunk); break;
     case op.WINOGRAD: winograd(args, chunk, scratch); break;
     case op.PACK_CODES: packCodes(args, chunk); break;

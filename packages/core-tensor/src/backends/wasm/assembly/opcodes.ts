@@ -33,6 +33,10 @@ export const PACK_WINOGRAD = 28;
 export const WINOGRAD = 29;
 export const PACK_FILTER_BYTES = 30;
 export const PACK_FILTER_ENTRIES = 31;
+export const PACK_CODE_ROW_NIBBLES = 32;
+export const PACK_CODE_ROW_BYTES = 33;
+export const CODE_ROW_NIBBLES = 34;
+export const CODE_ROW_BYTES = 35;
 
 export const PACK_CODES = 40;
 export const UNPACK_CODES = 41;

@@ -17,6 +17,7 @@ import {
   wantsF32,
 } from "../instruction.js";
 import type { DotBits, Dots } from "../probe-dots.js";
+import { codeRowsBytes, describeCodeRows, emitCodeRows, isProduct, packCodeRows } from "./code-rows.js";
 import { conv2dKernel, describeConv2d } from "./conv2d.js";
 import { type Correlation, emitCorrelation, layOutCorrelation, totalK } from "./correlation.js";
 import { type Shares, shareFilters, shareOut } from "./share-filters.js";
@@ -314,7 +315,8 @@ const EXACT_IN_F32 = 2 ** 24;
 const isHeldInF32 = ({ inputs: [x] }: UnplacedCall): boolean => x.dtype === "f32";
 
 /**
- * Codes held in f32 take the f32 convolution, which is exact here; packed ones the fastest form that is exact.
+ * Codes held in f32 take the f32 convolution, which is exact here; packed ones the fastest form that is exact, and rows of codes one of
+ * their own: of a tile of 32 pixels they would fill one.
  *
  * @param machine  what decides between the forms, beside the call
  */
@@ -330,20 +332,28 @@ export const conv2dCodesKernel = (machine: Machine): Kernel =>
       input: 1,
       bytes: (call) => {
         if (isHeldInF32(call)) return conv2dKernel.packing?.bytes(call) ?? 0;
+        if (isProduct(call)) return codeRowsBytes(call);
         const { correlation, groupBytes } = describe(call, machine);
         return correlation.groups * groupBytes;
       },
       emit: (call, places) => {
         if (isHeldInF32(call)) return conv2dKernel.packing?.emit(call, places) ?? [];
-        return emitPacking(call, places, machine);
+        return isProduct(call) ? packCodeRows(call, places) : emitPacking(call, places, machine);
       },
     },
-    emit: (call, places) => (isHeldInF32(call) ? conv2dKernel.emit(call, places) : emitCodes(call, places, machine)),
+    emit: (call, places) => {
+      if (isHeldInF32(call)) return conv2dKernel.emit(call, places);
+      return isProduct(call) ? emitCodeRows(call, places, machine.threads) : emitCodes(call, places, machine);
+    },
     name: (call) => {
       if (isHeldInF32(call)) return "conv2d-codes-f32-direct";
-      const { x, w } = call.attributes as Conv2dCodesOptions;
-      return `conv2d-codes-w${w.bits}a${x.bits}-${layouts[formOf(call, machine.dots).kind].tile}`;
+      const options = call.attributes as Conv2dCodesOptions;
+      const tile = isProduct(call) ? describeCodeRows(options).form : layouts[formOf(call, machine.dots).kind].tile;
+      return `conv2d-codes-w${options.w.bits}a${options.x.bits}-${tile}`;
     },
-    reason: (call) =>
-      isHeldInF32(call) ? "codes held in f32: every sum is exact there" : reasonFor(call, machine.dots),
+    reason: (call) => {
+      if (isHeldInF32(call)) return "codes held in f32: every sum is exact there";
+      if (isProduct(call)) return describeCodeRows(call.attributes as Conv2dCodesOptions).reason;
+      return reasonFor(call, machine.dots);
+    },
   });

@@ -1,7 +1,8 @@
-import { ArgumentError, type Tensor } from "@lowbit/core-tensor";
+import type { Tensor } from "@lowbit/core-tensor";
 import { parseWorkload, type Workload } from "@lowbit/dlac-sim";
 import { findCountedNodes } from "@lowbit/wrpn";
 import { builtInNetwork, logitsOf, type NetworkChoice, precisionOption } from "./built-in-network.js";
+import { sizesOf } from "./layer-layout.js";
 
 /** Shares of values that are not zero. */
 export interface Densities {
@@ -33,37 +34,8 @@ export function graphWorkload(
     name: layer,
     wBits: bits.weightBits,
     aBits: bits.inputBits,
-    ...sizesOf(node, weight, layer),
+    ...sizesOf({ node, weight }, layer),
     ...densitiesOf(layer, index),
   }));
   return { ...parseWorkload({ layers }, name), name };
-}
-
-function sizesOf(node: Tensor, weight: Tensor, layer: string): Record<string, unknown> {
-  const data = node.inputs.find((each) => each !== weight) as Tensor;
-  if (node.op.name === "matmul") {
-    const [M, N] = node.inputs[1] === weight ? node.shape : [node.shape[1], node.shape[0]];
-    return { type: "gemm", M, N, K: data.shape.reduce((product, size) => product * size, 1) / M };
-  }
-  const [batch, C, H, W] = data.shape;
-  const [M, , R, S] = weight.shape;
-  const { stride, padding, dilation, groups } = node.attributes as ConvolutionAttributes;
-  if (dilation.some((step) => step !== 1)) {
-    throw new ArgumentError("the simulator has no dilated convolutions", { layer, got: dilation, want: "dilation 1" });
-  }
-  const [padH, padW] = [Math.min(padding[0], padding[1]), Math.min(padding[2], padding[3])];
-  return {
-    ...{ type: "conv", batch, C, M, R, S, strideH: stride[0], strideW: stride[1], padH, padW, groups },
-    // what one side is padded more than the other counts as a part of the image
-    H: H + padding[0] + padding[1] - 2 * padH,
-    W: W + padding[2] + padding[3] - 2 * padW,
-  };
-}
-
-/** As core-tensor keeps them, padding as top, bottom, left, right. */
-interface ConvolutionAttributes {
-  readonly stride: readonly number[];
-  readonly padding: readonly number[];
-  readonly dilation: readonly number[];
-  readonly groups: number;
 }

@@ -20,7 +20,7 @@ import {
   technologyTable,
   type Workload,
 } from "@lowbit/dlac-sim";
-import { checkpointWorkload } from "./checkpoint-workload.js";
+import { type CheckpointWorkload, checkpointWorkload } from "./checkpoint-workload.js";
 import { modelWorkload } from "./model-workload.js";
 import { warn } from "./print.js";
 import { reportSimulation } from "./report-simulation.js";
@@ -31,7 +31,7 @@ export interface SimulationOptions {
   readonly workload?: string;
   readonly model?: string;
   readonly checkpoint?: string;
-  readonly images: number;
+  readonly images?: number;
   readonly data?: string;
   readonly config?: string;
   readonly mode?: SimulationMode;
@@ -55,8 +55,8 @@ export async function runSimulation(
   const { report: file, scalesimReports: folder, saveWorkload } = options;
   if (file !== undefined && !/\.(csv|json)$/.test(file)) checkReportFile(file);
   const configuration = await readConfiguration(options);
-  const workload = await readWorkload(options);
-  const report = simulate(workload, configuration, { technology: await readTechnology(options.technology) });
+  const { workload, values } = await readWorkload(options, configuration.mode);
+  const report = simulate(workload, configuration, { technology: await readTechnology(options.technology), values });
   if (folder !== undefined) await writeScalesimReports(folder, workload, configuration);
   const written = file === undefined ? [] : await writeFiles(file, report);
   if (saveWorkload === undefined) return { report, written };
@@ -130,14 +130,22 @@ export async function readConfiguration({ config, mode, scalesimCompat }: Simula
   });
 }
 
-export async function readWorkload(options: SimulationOptions): Promise<Workload> {
+const IMAGES_OF_DENSITIES = 32;
+const IMAGES_OF_EVENTS = 1;
+
+/** The network, and in event mode a checkpoint's zeros where they are. */
+export async function readWorkload(options: SimulationOptions, mode: SimulationMode): Promise<CheckpointWorkload> {
   const { workload, model, checkpoint, workloadKind } = options;
   if ([workload, model, checkpoint].filter((each) => each !== undefined).length !== 1) {
     throw new ArgumentError("simulate needs a network", {
       want: "--workload FILE, --model NAME or --checkpoint FOLDER, one of them",
     });
   }
-  if (checkpoint !== undefined) return checkpointWorkload(checkpoint, options.images, options.data);
+  if (checkpoint !== undefined) {
+    const withPlaces = mode === "event";
+    const { images = withPlaces ? IMAGES_OF_EVENTS : IMAGES_OF_DENSITIES, data } = options;
+    return checkpointWorkload(checkpoint, { images, data, withPlaces });
+  }
   if (model !== undefined) {
     const { precision, width, input, wDensity, aDensity } = options;
     for (const [option, value] of [
@@ -151,12 +159,12 @@ export async function readWorkload(options: SimulationOptions): Promise<Workload
         got: value,
       });
     }
-    return modelWorkload({ model, width, input }, precision, { wDensity, aDensity });
+    return { workload: modelWorkload({ model, width, input }, precision, { wDensity, aDensity }) };
   }
   const file = workload as string;
   const text = await readText(file, "--workload");
-  if (/\.csv$/i.test(file)) return parseTopology(text, workloadKind, file);
-  return parseWorkload(parseJson(text, { file }), file);
+  if (/\.csv$/i.test(file)) return { workload: parseTopology(text, workloadKind, file) };
+  return { workload: parseWorkload(parseJson(text, { file }), file) };
 }
 
 export async function readTechnology(name: string): Promise<Technology> {

@@ -40,12 +40,12 @@ export async function runSweep(options: SimulationOptions & { readonly over: rea
     fields.filter(({ field }) => field !== "technology"),
     options.config,
   );
-  const workload = await readWorkload(options);
+  const { workload, values } = await readWorkload(options, configuration.mode);
   const rows: SweepRow[] = [];
   for (const name of tables) {
     const technology = await readTechnology(name);
     for (const machine of machines) {
-      const { total, throughput, area } = simulate(workload, machine.configuration, { technology });
+      const { total, throughput, area } = simulate(workload, machine.configuration, { technology, values });
       rows.push({
         values: tables.length > 1 ? { technology: name, ...machine.values } : machine.values,
         ...{ cycles: total.cycles, latencyMs: throughput.latencyMs, utilisation: total.utilisation },

@@ -141,6 +141,30 @@ describe("lowbit simulate", () => {
     const densities = (all: typeof layers) =>
       all.map(({ name, wBits, wDensity, aDensity }: never) => [name, wBits, wDensity, aDensity]);
     expect(densities(ofPacked)).toEqual(densities(layers)); // the same codes, the same zeros
+
+    // place by place: in a product without padding, zeros of one operand alone skip exactly their share
+    const event = (skip: string) =>
+      runJson([
+        "simulate",
+        "--checkpoint",
+        packed,
+        "--config",
+        file(`${skip}.json`, { mode: "event", skip }),
+        "--images",
+        "2",
+      ]);
+    const [byWeights, byInputs, byBoth] = [await event("weights"), await event("activations"), await event("both")];
+    const last = byWeights.layers.length - 1;
+    const { macs, wDensity, aDensity } = byWeights.layers[last];
+    expect(byWeights.layers[last].executedMacs).toBe(Math.round(macs * wDensity));
+    expect(byInputs.layers[last].executedMacs).toBe(Math.round(macs * aDensity));
+    expect(byWeights.layers.map(({ wDensity: each }: typeof layers) => each)).toEqual(
+      layers.map(({ wDensity: each }: typeof layers) => each),
+    );
+    expect(byBoth.total.macs).toBe(2 * dense.reduce((sum: number, { macs: each }: typeof layers) => sum + each, 0));
+    expect(byBoth.total.executedMacs).toBeLessThan(byInputs.total.executedMacs);
+    expect(byBoth.assumptions.join()).toContain("zeros are those of the values that were given");
+
     const refused = await runLowbit(["simulate", "--checkpoint", join(work, "nowhere"), "--config", grid]);
     expect([refused.code, refused.stdout]).toEqual([2, ""]);
   });

@@ -103,7 +103,7 @@ export function simulate(
     throughput: throughputOf(total, workload, machine, area),
     area,
     technology: { name: technology.name, nodeNm: machine.nodeNm, rows: costs.rows() },
-    assumptions: assumptionsOf(machine),
+    assumptions: assumptionsOf(machine, zerosOf(workload, machine, values)),
   };
 }
 
@@ -210,7 +210,17 @@ function throughputOf(total: Figures, workload: Workload, machine: Configuration
   };
 }
 
-function assumptionsOf(machine: Configuration): string[] {
+/** Where the zeros of a grid are taken from; nothing skips them on other machines. */
+function zerosOf(workload: Workload, machine: Configuration, values: SimulateOptions["values"]): string[] {
+  if (machine.mode === "closed") return ["zeros are taken to fall independently of each other"];
+  if (machine.mode !== "event") return [];
+  const given = workload.layers.filter(({ name }) => values?.has(name)).length;
+  if (given === workload.layers.length) return ["zeros are those of the values that were given"];
+  const drawn = "zeros are drawn independently of each other, at the layers' densities";
+  return [given === 0 ? drawn : `${drawn}; of ${given} layers they are those of the values that were given`];
+}
+
+function assumptionsOf(machine: Configuration, zeros: readonly string[]): string[] {
   const always = "energy counts operations and moved bits; leakage, clock tree and control are not in it";
   if (machine.mode === "systolic" || machine.mode === "bit-fusion") {
     return [always, "area counts arithmetic and buffers; control is not in it"];
@@ -219,6 +229,6 @@ function assumptionsOf(machine: Configuration): string[] {
     always,
     "dLAC's grid, buffers, lanes, look-ahead, node and clock are not public: those here are assumptions, not dLAC's own figures",
     `${machine.otherAreaUM2PerLane} µm² of control for each lane is fitted to the paper's headline, not measured`,
-    ...(machine.mode === "closed" ? ["zeros are taken to fall independently of each other"] : []),
+    ...zeros,
   ];
 }

@@ -31,7 +31,11 @@ export function addSimulateVerb(program: Command): void {
     .option("--input <C,H,W>", "of --model: channels, height and width of its images")
     .option("--w-density <share>", "of --model: the share of weights that are not zero", numberValue, 1)
     .option("--a-density <share>", "of --model: the share of activations that are not zero", numberValue, 1)
-    .option("--images <count>", "of --checkpoint: images whose activations are looked at for zeros", countValue, 32)
+    .option(
+      "--images <count>",
+      "of --checkpoint: images whose activations are looked at for zeros, 32; in event mode they are run, 1 unless told",
+      countValue,
+    )
     .option("--data <name>", "of --checkpoint: another data set than it was trained on, of the same shape")
     .option("--technology <name>", "energies and areas: low, nominal, high, or a JSON file", "nominal")
     .option("--report <file>", "also write a report: .md, .html as one page with charts, .csv or .json")

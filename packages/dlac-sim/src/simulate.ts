@@ -72,7 +72,14 @@ export function simulate(
 ): SimulationReport {
   const machine = parseConfiguration(configuration);
   const costs = costsAt(technology, machine.nodeNm);
-  const runs = workload.layers.map((layer, index) => ({ layer, run: runLayer(layer, machine, index, values) }));
+  const known = new Map<string, LayerRun>();
+  const runs = workload.layers.map((layer, index) => {
+    if (machine.mode === "event") return { layer, run: runLayer(layer, machine, index, values) }; // its name decides what is drawn
+    const key = JSON.stringify({ ...layer, name: "", isFirst: index === 0 }); // bit fusion may treat the first one otherwise
+    const run = known.get(key) ?? runLayer(layer, machine, index, values);
+    known.set(key, run);
+    return { layer, run };
+  });
   const layers = runs.map(({ layer, run }) => {
     const bits = bitsOf(layer, machine);
     const energy = energyOf(run, machine, Math.max(bits.wBits, bits.aBits), costs);

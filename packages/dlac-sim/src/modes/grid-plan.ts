@@ -227,12 +227,11 @@ function listSteps(geometry: Geometry, machine: GridConfiguration, bits: Bits, t
       ? filterTiles.flatMap((filters) => pixelTiles.map((pixels) => ({ pixels, filters })))
       : pixelTiles.flatMap((pixels) => filterTiles.map((filters) => ({ pixels, filters })));
   const steps: Step[] = [];
-  let [heldWeights, heldInputs] = ["", ""];
+  let [heldGroup, heldPixels, heldFilters, heldChannels] = [-1, -1, -1, -1]; // where the tiles in the buffers begin
   for (let group = 0; group < geometry.groups; group++) {
     for (const { pixels, filters } of outputs) {
       for (const channels of channelTiles) {
-        const weights = `${group} ${filters.from} ${channels.from}`;
-        const inputs = `${group} ${pixels.from} ${channels.from}`;
+        const isSameDepth = group === heldGroup && channels.from === heldChannels;
         const depth = lengthOf(channels);
         const isLast = channels.to === geometry.channels;
         const count = lengthOf(pixels) * lengthOf(filters);
@@ -240,14 +239,18 @@ function listSteps(geometry: Geometry, machine: GridConfiguration, bits: Bits, t
         steps.push({
           ...{ group, pixels, filters, channels },
           loads: {
-            weightBits: weights === heldWeights ? 0 : lengthOf(filters) * depth * geometry.taps * bits.weight,
-            inputBits: inputs === heldInputs ? 0 : Math.ceil(geometry.positionsOf(pixels) * depth * bits.moved),
+            weightBits:
+              isSameDepth && filters.from === heldFilters ? 0 : lengthOf(filters) * depth * geometry.taps * bits.weight,
+            inputBits:
+              isSameDepth && pixels.from === heldPixels
+                ? 0
+                : Math.ceil(geometry.positionsOf(pixels) * depth * bits.moved),
           },
           writes: isLast
             ? { outputBits: count * bits.output, outputsPerElement: perElement }
             : { outputBits: 0, outputsPerElement: 0 },
         });
-        [heldWeights, heldInputs] = [weights, inputs];
+        [heldGroup, heldPixels, heldFilters, heldChannels] = [group, pixels.from, filters.from, channels.from];
       }
     }
   }

@@ -27,6 +27,24 @@ export function shareOfSpread(a: number, w: number): { readonly activations: num
   return all === 0 ? { activations: 0, weights: 0 } : { activations: activations / all, weights: weights / all };
 }
 
+/** Results of a pure function by its arguments; all of them are forgotten when they are too many. */
+class Known<Key, Value> {
+  readonly #values = new Map<Key, Value>();
+
+  get(key: Key, find: () => Value): Value {
+    const known = this.#values.get(key);
+    if (known !== undefined) return known;
+    if (this.#values.size === MOST_KNOWN) this.#values.clear();
+    const value = find();
+    this.#values.set(key, value);
+    return value;
+  }
+}
+
+const MOST_KNOWN = 4096;
+const slowestLanes = new Known<string, Moments>(); // the layers of a network repeat a few window lengths
+const greatestNormals = new Known<number, number>();
+
 const TAIL = 1e-12; // of a distribution: what is left out below and above
 const MOST_CONDITIONS = 32;
 
@@ -39,7 +57,14 @@ const MOST_CONDITIONS = 32;
  * the product over lanes. Rows share weights: they count as independent where weights make no difference, once where only weights do
  * (both exact), and in between as rows^(1 − share of the spread that comes of weights).
  */
-export function slowestLane({ slices, rows, columns, aDensity, wDensity }: LaneGroup): Moments {
+export function slowestLane(group: LaneGroup): Moments {
+  const { slices, rows, columns, aDensity, wDensity } = group;
+  const sizes = slices.map(({ positions, lanes }) => `${positions} ${lanes}`).join(" ");
+  const key = `${sizes} ${rows} ${columns} ${aDensity} ${wDensity}`;
+  return slowestLanes.get(key, () => findSlowestLane(group));
+}
+
+function findSlowestLane({ slices, rows, columns, aDensity, wDensity }: LaneGroup): Moments {
   const most = Math.max(...slices.map(({ positions }) => positions));
   if (aDensity === 1 && wDensity === 1) return { mean: most, variance: 0 };
   const independentRows = rows ** (1 - shareOfSpread(aDensity, wDensity).weights);
@@ -84,7 +109,7 @@ function rowCdf(positions: number, aDensity: number, wDensity: number, columns: 
 /** A table of a distribution from `start` on: 0 before, 1 after. */
 interface CdfTable {
   readonly start: number;
-  readonly values: readonly number[];
+  readonly values: Float64Array;
 }
 
 const tabulate =
@@ -95,35 +120,37 @@ const tabulate =
 /** P(X ≤ t) of a binomial, where it is neither 0 nor 1. Summed from the mode, so that nothing overflows. */
 export function binomialCdf(count: number, density: number): CdfTable {
   const { start, weights } = binomialWeights(count, density);
+  const values = new Float64Array(weights.length);
   let sum = 0;
-  const values = weights.map((weight) => {
-    sum += weight;
-    return Math.min(1, sum);
-  });
+  for (let index = 0; index < weights.length; index++) {
+    sum += weights[index];
+    values[index] = Math.min(1, sum);
+  }
   values[values.length - 1] = 1;
   return { start, values };
 }
 
-function binomialWeights(count: number, density: number): { readonly start: number; readonly weights: number[] } {
-  if (density <= 0 || count === 0) return { start: 0, weights: [1] };
-  if (density >= 1) return { start: count, weights: [1] };
+function binomialWeights(count: number, density: number): { readonly start: number; readonly weights: Float64Array } {
+  if (density <= 0 || count === 0) return { start: 0, weights: Float64Array.of(1) };
+  if (density >= 1) return { start: count, weights: Float64Array.of(1) };
   const mode = Math.min(count, Math.floor((count + 1) * density));
   const odds = density / (1 - density);
-  const down: number[] = [];
+  const [down, up]: [number[], number[]] = [[], []];
   for (let k = mode, weight = 1; k > 0; k--) {
     weight *= k / ((count - k + 1) * odds);
     if (weight < TAIL) break;
     down.push(weight);
   }
-  const weights = [...down.reverse(), 1];
-  const start = mode - down.length;
   for (let k = mode, weight = 1; k < count; k++) {
     weight *= ((count - k) * odds) / (k + 1);
     if (weight < TAIL) break;
-    weights.push(weight);
+    up.push(weight);
   }
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  return { start, weights: weights.map((weight) => weight / total) };
+  const weights = Float64Array.from([...down.reverse(), 1, ...up]);
+  let total = 0;
+  for (const weight of weights) total += weight;
+  for (let index = 0; index < weights.length; index++) weights[index] /= total;
+  return { start: mode - down.length, weights };
 }
 
 /** A binomial as at most so many values with their weights: neighbours are joined at their mean, rounded. */
@@ -142,13 +169,12 @@ function quantiles(count: number, density: number): { readonly value: number; re
   return joined;
 }
 
-const greatestNormals = new Map<number, number>();
-
 /** Mean of the greatest of n independent standard normals: 0, 0.564, 0.846, 1.029 … */
 export function greatestNormal(n: number): number {
-  if (n <= 1) return 0;
-  const known = greatestNormals.get(n);
-  if (known !== undefined) return known;
+  return n <= 1 ? 0 : greatestNormals.get(n, () => findGreatestNormal(n));
+}
+
+function findGreatestNormal(n: number): number {
   // E = ∫ (1 − Φ(x)^n) over x > 0 − ∫ Φ(x)^n over x < 0, by the midpoint rule
   const [limit, steps] = [9, 1800];
   const width = (2 * limit) / steps;
@@ -158,7 +184,6 @@ export function greatestNormal(n: number): number {
     const below = normalCdf(x) ** n;
     mean += width * (x > 0 ? 1 - below : -below);
   }
-  greatestNormals.set(n, mean);
   return mean;
 }
 

@@ -24,7 +24,7 @@ it.each(products)(
   async (_, xShape, wShape, build, isSwapped) => {
     const [x, w] = [numbers(elements(xShape), 1), numbers(elements(wShape), 7)];
     const engine = await createEngine({ backend: "js" });
-    const run = engine.compile((at: { x: Tensor; w: Tensor }) => ({ y: build(at.x, at.w) }));
+    const run = engine.compile(({ x: data, w: weights }) => ({ y: build(data, weights) }));
     const { y } = await run({
       x: { dtype: "f32", shape: xShape, data: Float32Array.from(x) },
       w: { dtype: "f32", shape: wShape, data: Float32Array.from(w) },

@@ -178,6 +178,24 @@ InterfaceBandwidth: USER `;
     expect(layers[3]).toMatchObject({ strideH: 2, strideW: 3 });
   });
 
+  it("passes over blank lines, rows of commas, a byte order mark and commas at the end", () => {
+    const { layers } = parseTopology(
+      "\uFEFF\n \nLayer, M, N, K,\r\n,,,,\r\n a , 4, 5 ,6,,,\r\n\r\nb,1,2,3,1:2,\r\n\n",
+      "gemm",
+    );
+    expect(layers).toMatchObject([
+      { name: "a", type: "gemm", M: 4, N: 5, K: 6, wDensity: 1 },
+      { name: "b", type: "gemm", M: 1, N: 2, K: 3, wDensity: 0.5 },
+    ]);
+  });
+
+  it.each([
+    ["gemm", "a, 4, 5, 6, 8,", /line 2 \("a"\)[\s\S]*M, N, K, sparsity/], // a batch: independent products, one after the other
+    ["conv", "a, 9, 8, 3, 2, 4, 6, 2, 3, 1,", /row of 10 values[\s\S]*stride width, sparsity/],
+  ] as const)("refuses values that it would not use: %s", (kind, row, message) => {
+    expect(() => parseTopology(`header\n${row}`, kind)).toThrow(message);
+  });
+
   it("makes a layer of each channel of a depth-wise row", () => {
     const { layers } = parseTopology("header\nDPConv, 8, 8, 3, 3, 5, 1, 1,", "conv");
     expect(layers.map(({ name }) => name)).toEqual([0, 1, 2, 3, 4].map((channel) => `DPConvChannel_${channel}`));

@@ -28,8 +28,13 @@ export function parseTopology(text: string, kind: TopologyKind, source = "topolo
   }
   const lines = text.replace(/^\uFEFF/, "").split(/\r\n|\r|\n/);
   const layers: Layer[] = [];
+  let isHeader = true; // the first line that is not blank, whatever it says
   for (const [index, line] of lines.entries()) {
-    if (index === 0 || line.trim().replace(/,/g, "") === "") continue; // the first line is a header, whatever it says
+    if (line.replace(/[\s,]/g, "") === "") continue;
+    if (isHeader) {
+      isHeader = false;
+      continue;
+    }
     layers.push(...parseRow(line, kind, `${source}, line ${index + 1}`));
   }
   if (layers.length === 0) {
@@ -43,7 +48,7 @@ export function parseTopology(text: string, kind: TopologyKind, source = "topolo
 
 function parseRow(line: string, kind: TopologyKind, where: string): Layer[] {
   const [name, ...cells] = line.split(",").map((cell) => cell.trim());
-  if (cells.at(-1) === "") cells.pop();
+  while (cells.at(-1) === "") cells.pop();
   const sparsity = /^\d+:\d+$/.test(cells.at(-1) ?? "") ? cells.pop() : undefined;
   const columns = columnsOf[kind];
   if (cells.length < columns.length || name === "") {
@@ -54,6 +59,14 @@ function parseRow(line: string, kind: TopologyKind, where: string): Layer[] {
       want: `layer name, ${columns.join(", ")}${kind === "conv" ? ", stride width (optional)" : ""}`,
       got: line.slice(0, 200),
       hint,
+    });
+  }
+  const most = columns.length + (kind === "conv" ? 1 : 0); // a stride's second number
+  if (cells.length > most) {
+    throw new SimulatorError("LOWBIT_FILE_FORMAT", `a row of ${cells.length + 1} values is more than a layer`, {
+      where: `${where} ("${name}")`,
+      want: `at most: layer name, ${columns.join(", ")}${kind === "conv" ? ", stride width" : ""}, sparsity N:M`,
+      got: line.slice(0, 200),
     });
   }
   const numbers = cells.map((cell, column) => {

@@ -21,7 +21,7 @@ import {
 } from "@lowbit/quant";
 import { augmentation } from "./augmentation.js";
 import { type Distillation, experimentOf } from "./distillation.js";
-import { type Experiment, type ExperimentSource, mistakeIn, resolveField } from "./experiment.js";
+import { type Experiment, type ExperimentSource, inSource, mistakeIn, resolveField } from "./experiment.js";
 import { notesFor } from "./network-notes.js";
 import { limitSplit, openNamedDataset } from "./open-named-dataset.js";
 import { openTeacher } from "./open-teacher.js";
@@ -110,7 +110,7 @@ export async function prepareDistillation(
         ...{ precision: precision.name, scheme, registry, warn, trainingMemory, read },
         ...{ calibration, scaleLearningRate, overrides, seed },
       };
-      return prepare(plain.get(stage) as Model, options);
+      return inSource(source, () => prepare(plain.get(stage) as Model, options));
     },
   };
 }

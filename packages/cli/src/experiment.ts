@@ -127,6 +127,18 @@ export function resolveField<Result>(source: ExperimentSource, field: string, re
   }
 }
 
+/** Runs what reads the whole of an experiment; what it refuses of a file is told with the file's name before the place in it. */
+export async function inSource<Result>(source: ExperimentSource, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    if (source.kind === "options" || !(error instanceof ConfigurationError)) throw error;
+    const [headline] = error.message.split("\n");
+    const where = error.where === undefined ? source.file : `${source.file}, ${error.where}`;
+    throw new ConfigurationError(headline, { where, want: error.want, got: error.got, hint: error.hint, cause: error });
+  }
+}
+
 /**
  * The experiment that these fields describe, defaults filled in.
  *
@@ -155,29 +167,42 @@ export function parseBySchema<Fields>(
 ): Fields {
   const parsed = schema.safeParse(fields);
   if (parsed.success) return parsed.data;
-  throw describeIssue(parsed.error.issues[0], Object.keys(schema.shape), fields, source);
+  const { issues } = parsed.error;
+  const unknown = issues.find(({ code }) => code === "unrecognized_keys"); // what is misspelt is missing as well
+  throw describeIssue(unknown ?? issues[0], schema, fields, source);
 }
 
 function describeIssue(
   issue: z.core.$ZodIssue,
-  known: readonly string[],
+  schema: { readonly shape: object },
   fields: unknown,
   source: ExperimentSource,
 ): Error {
+  const place = pathOf(issue.path);
   if (issue.code === "unrecognized_keys") {
     const [name] = issue.keys;
+    const known = Object.keys((issue.path[0] === "overrides" ? layerOverrideSchema : schema).shape);
     const near = didYouMean(name, known);
     const hint = near === undefined ? undefined : `did you mean ${near}?`;
-    return mistakeIn(source, name, `an experiment has no field ${JSON.stringify(name)}`, {
+    const what = place === "" ? "an experiment" : place;
+    return mistakeIn(source, pathOf([...issue.path, name]), `${what} has no field ${JSON.stringify(name)}`, {
       want: known.join(", "),
       hint,
     });
   }
-  const field = issue.path.join(".") || "experiment";
   const got = issue.path.reduce<unknown>(
     (value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key],
     fields,
   );
+  const field = place === "" ? "experiment" : place;
   const headline = got === undefined ? `${field} is missing` : `${field} can't be ${JSON.stringify(got)}`;
   return mistakeIn(source, field, headline, { want: issue.message, got });
+}
+
+/** ["overrides", 0, "layers"] → "overrides[0].layers" */
+function pathOf(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, key) => {
+    if (typeof key === "number") return `${text}[${key}]`;
+    return text === "" ? String(key) : `${text}.${String(key)}`;
+  }, "");
 }

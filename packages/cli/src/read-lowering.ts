@@ -3,12 +3,14 @@ import type { Storage } from "@lowbit/core-tensor/storage";
 import type { LayerOverride, Registry, Scheme } from "@lowbit/quant";
 import { type Experiment, type ExperimentSource, parseExperiment } from "./experiment.js";
 import { parseOverrides } from "./parse-overrides.js";
+import { parseQuantizerOptions, typedQuantizer } from "./parse-quantizer-options.js";
 import { readFields } from "./read-fields.js";
 import { resolveTraining } from "./resolve-experiment.js";
 
 export interface LoweringChoice {
   readonly precision?: string;
   readonly quantizer?: string;
+  readonly quantizerOption: readonly string[];
   readonly override: readonly string[];
   readonly config?: string;
 }
@@ -17,8 +19,11 @@ export interface LoweringChoice {
 export interface Lowering {
   readonly precision: string;
   readonly quantizer: string;
+  readonly quantizerOptions: Experiment["quantizerOptions"];
   readonly overrides: readonly LayerOverride[];
   readonly scheme: Scheme;
+  /** Where it was read. */
+  readonly source: ExperimentSource;
 }
 
 /** Its steps are fitted to weights and inputs, so that any network can be lowered with it as it is. */
@@ -31,12 +36,13 @@ export const DEFAULT_QUANTIZER = "lsq";
  */
 export async function readLowering(
   storage: Storage,
-  { precision, quantizer, override, config }: LoweringChoice,
+  { precision, quantizer, quantizerOption, override, config }: LoweringChoice,
   { trained, registry }: { readonly trained: Experiment; readonly registry: Registry },
 ): Promise<Lowering> {
-  const source: ExperimentSource = config === undefined ? { kind: "options" } : { kind: "file", file: config };
-  const typed = { precision, quantizer, overrides: parseOverrides(override) };
-  const fields = await readFields(storage, source, typed, ["precision", "quantizer", "overrides"], (given) => {
+  const source: ExperimentSource = config === undefined ? typedQuantizer : { kind: "file", file: config };
+  const quantizerOptions = parseQuantizerOptions(quantizerOption);
+  const typed = { precision, quantizer, quantizerOptions, overrides: parseOverrides(override) };
+  const fields = await readFields(storage, source, typed, Object.keys(typed), (given) => {
     if ("precision" in given || "overrides" in given) return;
     throw new ArgumentError("there is nothing to lower the network to", {
       want: "--precision wKaL, --override LAYERS=wKaL or --config FILE",
@@ -45,7 +51,7 @@ export async function readLowering(
   const whole =
     source.kind === "file"
       ? fields
-      : { ...trained, quantizer: DEFAULT_QUANTIZER, precision: "fp32", ...(fields as object) };
+      : { ...trained, quantizer: DEFAULT_QUANTIZER, quantizerOptions: {}, precision: "fp32", ...(fields as object) };
   const experiment = parseExperiment(whole, source);
   for (const field of ["model", "width"] as const) {
     if (experiment[field] === trained[field]) continue;
@@ -56,6 +62,6 @@ export async function readLowering(
     });
   }
   const { scheme } = resolveTraining(experiment, source, registry);
-  const { precision: bits, quantizer: name, overrides } = experiment;
-  return { precision: bits, quantizer: name, overrides, scheme };
+  const { precision: bits, quantizer: name, quantizerOptions: decided, overrides } = experiment;
+  return { precision: bits, quantizer: name, quantizerOptions: decided, overrides, scheme, source };
 }

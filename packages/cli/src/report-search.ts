@@ -4,7 +4,7 @@ import type { SearchReport } from "./run-search.js";
 
 /** The Pareto front of a search, predicted and measured, and how sensitive each layer is. */
 export function reportSearch(found: SearchReport, budget: PrecisionBudget): Report {
-  const { front, scored, best, measured, fullPrecision, test } = found;
+  const { front, scored, rechecked, best, measured, fullPrecision, test } = found;
   const measuredOf = (isMixed: boolean): Series["points"] =>
     scored.filter(({ name }) => (name === "mixed") === isMixed).map(({ cost, loss }) => ({ x: cost, y: loss }));
   const series = [
@@ -23,7 +23,7 @@ export function reportSearch(found: SearchReport, budget: PrecisionBudget): Repo
       {
         heading: "Pareto front",
         text: [
-          `The predicted front adds up what each layer loses by itself (${found.isExact ? "exact" : "thinned out"}: ${front.length} points); the measured points were lowered and scored as they are.`,
+          `The predicted front adds up what each layer loses by itself (${found.isExact ? "exact" : "thinned out"}: ${front.length} points); the measured points were lowered and scored as they are, with scales fitted and nothing else.`,
         ],
         chart: {
           name: "front",
@@ -37,6 +37,23 @@ export function reportSearch(found: SearchReport, budget: PrecisionBudget): Repo
           ]),
         },
       },
+      ...(rechecked.length === 0
+        ? []
+        : [
+            {
+              heading: "Calibrated",
+              text: [
+                "The best of them with layers equalised, rounding learned and bias corrected as well; the choice goes by this.",
+              ],
+              table: {
+                columns: ["bits", budget.label, "loss, scales fitted", "loss, calibrated", "accuracy, %"],
+                rows: rechecked.map(({ name, cost, loss, calibrated }) => [
+                  ...[name, budget.format(cost), loss.toFixed(4)],
+                  ...[calibrated.loss.toFixed(4), calibrated.accuracy.toFixed(2)],
+                ]),
+              },
+            },
+          ]),
       {
         heading: "Chosen",
         table: {

@@ -9,7 +9,17 @@ import {
   type Model,
   saveCheckpoint,
 } from "@lowbit/nn";
-import { type CalibrationStage, calibrate, latentBytes, type PreparedModel, packedBytes } from "@lowbit/quant";
+import {
+  applyQuantization,
+  type CalibrationStage,
+  calibrate,
+  latentBytes,
+  type PreparedModel,
+  packedBytes,
+  planQuantization,
+  type Registry,
+} from "@lowbit/quant";
+import { inSource } from "./experiment.js";
 import { type EngineChoice, openEngine } from "./open-engine.js";
 import { type FullPrecisionNetwork, openFullPrecision, testLoader } from "./open-full-precision.js";
 import { checkOutFolder } from "./out-folder.js";
@@ -65,6 +75,7 @@ export async function runCalibration(folder: string, options: CalibrateOptions):
   const { network } = opened;
   const lowering = await readLowering(storage, options, { trained: network.notes.experiment, registry });
   await checkOutFolder(storage, out);
+  await checkLowering(network.model, lowering, registry); // before minutes of scoring
   const engine = await openEngine({ backend, threads, build }, "training");
   const test = testLoader(opened, options.limit);
   try {
@@ -103,6 +114,18 @@ export async function runCalibration(folder: string, options: CalibrateOptions):
   }
 }
 
+/** Finds what layers are to have, and refuses what one of them can't. */
+async function checkLowering(
+  { fullPrecision }: PreparedModel,
+  { precision, scheme, overrides, source }: Lowering,
+  registry: Registry,
+): Promise<void> {
+  await inSource(source, async () => {
+    const quantization = await planQuantization(fullPrecision, { precision, scheme, overrides, registry });
+    applyQuantization(fullPrecision, quantization, registry);
+  });
+}
+
 /** Evaluates a model on the test images. */
 function scorer(engine: Engine, loader: Loader) {
   return async (technique: string, model: Model): Promise<StageFigures> => {
@@ -125,10 +148,10 @@ async function saveLowered(
 ): Promise<void> {
   const { opened, engine, lowered, lowering, options } = run;
   const { checkpoint, notes } = opened.network;
-  const { precision, quantizer, overrides } = lowering;
+  const { precision, quantizer, quantizerOptions, overrides } = lowering;
   const identity = {
     ...notes,
-    experiment: { ...notes.experiment, precision, quantizer, overrides },
+    experiment: { ...notes.experiment, precision, quantizer, quantizerOptions, overrides },
     quantization: lowered.quantization,
     calibration: {
       ...{ from, images: calibrationImages, seed, stages },

@@ -2,15 +2,18 @@ import { ArgumentError, ConfigurationError } from "@lowbit/core-tensor";
 import { openStorage, type Storage } from "@lowbit/core-tensor/storage";
 import { evaluateModel } from "@lowbit/nn";
 import {
+  calibrate,
   lowerModel,
   type PrecisionSearch,
   precisionOverrides,
+  type RecheckedPrecision,
   type ScoredPrecision,
   searchPrecision,
 } from "@lowbit/quant";
 import { type Experiment, parseExperiment } from "./experiment.js";
 import { openEngine } from "./open-engine.js";
 import { openFullPrecision, testLoader } from "./open-full-precision.js";
+import { typedScheme } from "./parse-quantizer-options.js";
 import { loadRegistry } from "./plugins.js";
 import { type PrecisionBudget, readPrecisionBudget } from "./precision-budget.js";
 import { note } from "./print.js";
@@ -22,6 +25,8 @@ import { checkReportFile, writeReport } from "./write-report.js";
 export interface SearchChoice extends SensitivityChoice {
   readonly budget?: string;
   readonly candidates: number;
+  readonly recheck?: number;
+  readonly roundingSteps: number;
   readonly limit?: number;
   readonly out?: string;
   readonly report?: string;
@@ -34,7 +39,7 @@ export interface SearchReport extends PrecisionSearch {
   readonly quantizer: string;
   readonly seed: number;
   readonly budget: { readonly kind: PrecisionBudget["kind"]; readonly limit: number };
-  /** Of the network that was chosen, and in full precision, on the test images. */
+  /** Of the network that was chosen, calibrated in full where candidates were rechecked, and in full precision, on the test images. */
   readonly test: {
     readonly images: number;
     readonly accuracy: number;
@@ -64,12 +69,13 @@ export async function runSearch(
   const storage = openStorage();
   await checkConfigFile(storage, out);
   const registry = await loadRegistry(storage, options.plugin);
-  const scheme = registry.scheme(quantizer);
+  const { scheme, quantizerOptions } = typedScheme(registry, options);
   const opened = await openFullPrecision(storage, folder, { registry, images, seed, data });
   const { network, images: batches, calibration } = opened;
   const budget = readPrecisionBudget(typed, network.model);
   const engine = await openEngine({ backend, threads, build }, "training");
   const progress = sensitivityProgress(options);
+  const rounding = { steps: options.roundingSteps, seed };
   const test = testLoader(opened, options.limit);
   try {
     await network.load(engine);
@@ -77,14 +83,19 @@ export async function runSearch(
     const found = await searchPrecision(trained, {
       ...{ registry, scheme, weightBits, inputBits, outerLayers, loader: calibration },
       ...{ cost: budget.costOf, budget: budget.limit, candidates: options.candidates },
+      ...{ recheck: options.recheck ?? 0, rounding },
       onMeasured: progress.onMeasured,
-      onScored: ({ name, cost, loss }) => note(`  ${name} at ${budget.format(cost)}: loss ${loss.toFixed(4)}`),
+      onScored: (scored) => note(`  ${scored.name} at ${budget.format(scored.cost)}: ${describeScore(scored)}`),
     }).catch((error) => Promise.reject(explainBudget(error, budget)));
     const full = await evaluateModel({ engine, model: network.model, loader: test });
     const overrides = precisionOverrides(found.best.layers);
-    const lowered = await lowerModel(trained, { precision: "fp32", scheme, registry, overrides });
+    const lowering = { precision: "fp32", scheme, registry, overrides };
+    const lowered =
+      found.rechecked.length > 0
+        ? await calibrate(trained, { ...lowering, learnRounding: rounding })
+        : await lowerModel(trained, lowering);
     const { accuracy, loss, images: testImages } = await evaluateModel({ engine, model: lowered, loader: test });
-    const experiment = mixedExperiment(network.notes.experiment, quantizer, found.best);
+    const experiment = mixedExperiment(network.notes.experiment, { quantizer, quantizerOptions }, found.best);
     const report = {
       ...{
         from: folder,
@@ -146,13 +157,29 @@ async function writeFound(
 }
 
 /** The experiment that the network was trained by, at the bits that were found, each layer by its name. */
-function mixedExperiment(trained: Experiment, quantizer: string, { layers }: ScoredPrecision): Experiment {
+function mixedExperiment(
+  trained: Experiment,
+  how: Pick<Experiment, "quantizer" | "quantizerOptions">,
+  { layers }: ScoredPrecision,
+): Experiment {
   const overrides = precisionOverrides(layers);
   const counts = new Map<string, number>();
   for (const { precision = "fp32" } of overrides) counts.set(precision, (counts.get(precision) ?? 0) + 1);
   const [[precision]] = [...counts].sort((a, b) => b[1] - a[1]);
-  return parseExperiment({ ...trained, precision, quantizer, overrides }, { kind: "options" });
+  return parseExperiment({ ...trained, precision, ...how, overrides }, { kind: "options" });
 }
+
+const describeScore = (scored: ScoredPrecision | RecheckedPrecision): string =>
+  "calibrated" in scored ? `calibrated, loss ${scored.calibrated.loss.toFixed(4)}` : `loss ${scored.loss.toFixed(4)}`;
+
+const recheckedColumns = (budget: PrecisionBudget, best: ScoredPrecision): Column<RecheckedPrecision>[] => [
+  { title: "", value: (each) => (each === best ? "*" : "") },
+  { title: "bits", value: ({ name }) => name },
+  { title: budget.kind, value: ({ cost }) => budget.format(cost), isNumber: true },
+  { title: "scales fitted", value: ({ loss }) => loss.toFixed(4), isNumber: true },
+  { title: "calibrated", value: ({ calibrated }) => calibrated.loss.toFixed(4), isNumber: true },
+  { title: "accuracy", value: ({ calibrated }) => `${calibrated.accuracy.toFixed(2)} %`, isNumber: true },
+];
 
 const columns = (budget: PrecisionBudget, best: ScoredPrecision): Column<ScoredPrecision>[] => [
   { title: "", value: (each) => (each === best ? "*" : "") },
@@ -164,7 +191,7 @@ const columns = (budget: PrecisionBudget, best: ScoredPrecision): Column<ScoredP
 ];
 
 function formatSearch(report: SearchReport, budget: PrecisionBudget): string {
-  const { model, quantizer, measured, front, isExact, scored, best, fullPrecision, test, written } = report;
+  const { model, quantizer, measured, front, isExact, scored, rechecked, best, fullPrecision, test, written } = report;
   const count = front.length.toLocaleString("en");
   const kind = isExact ? "exact" : "thinned out";
   return [
@@ -172,11 +199,18 @@ function formatSearch(report: SearchReport, budget: PrecisionBudget): string {
     "",
     formatTable(sensitivityColumns(measured), layersOf(measured)),
     "",
-    `predicted front of ${count} points (${kind}), lowered and scored:`,
+    `predicted front of ${count} points (${kind}), lowered and scored with scales fitted and nothing else:`,
     formatTable(columns(budget, best), scored),
     "",
+    ...(rechecked.length > 0
+      ? [
+          "the best of them with layers equalised, rounding learned and bias corrected as well, by loss:",
+          formatTable(recheckedColumns(budget, best), rechecked),
+          "",
+        ]
+      : []),
     ...best.layers.map(({ layer, weightBits, inputBits }) => `  ${layer}=w${weightBits}a${inputBits}`),
-    `* ${test.accuracy.toFixed(2)} % of ${test.images} test images right, loss ${test.loss.toFixed(4)}; in full precision ${test.fullPrecisionAccuracy.toFixed(2)} %`,
+    `* ${rechecked.length > 0 ? "calibrated: " : ""}${test.accuracy.toFixed(2)} % of ${test.images} test images right, loss ${test.loss.toFixed(4)}; in full precision ${test.fullPrecisionAccuracy.toFixed(2)} %`,
     ...written.map((each) => `written: ${each}`),
   ].join("\n");
 }

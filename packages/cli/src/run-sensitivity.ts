@@ -2,6 +2,7 @@ import { openStorage } from "@lowbit/core-tensor/storage";
 import { type LayerSensitivity, measureSensitivity, type Sensitivities } from "@lowbit/quant";
 import { type EngineChoice, openEngine } from "./open-engine.js";
 import { openFullPrecision } from "./open-full-precision.js";
+import { typedScheme } from "./parse-quantizer-options.js";
 import { loadRegistry } from "./plugins.js";
 import { startProgress } from "./progress.js";
 import { type Column, formatTable } from "./table.js";
@@ -9,6 +10,7 @@ import { type Column, formatTable } from "./table.js";
 export interface SensitivityChoice extends Partial<EngineChoice> {
   readonly backend: string;
   readonly quantizer: string;
+  readonly quantizerOption: readonly string[];
   readonly weightBits: readonly number[];
   readonly inputBits: readonly number[];
   readonly outerLayers: boolean;
@@ -32,7 +34,7 @@ export async function runSensitivity(folder: string, options: SensitivityChoice)
     options;
   const storage = openStorage();
   const registry = await loadRegistry(storage, plugin);
-  const scheme = registry.scheme(quantizer);
+  const { scheme } = typedScheme(registry, options);
   const {
     network,
     images: batches,

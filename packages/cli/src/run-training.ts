@@ -4,6 +4,7 @@ import type { TrainingMemory } from "@lowbit/quant";
 import { type ExperimentSource, experimentSchema } from "./experiment.js";
 import { openEngine } from "./open-engine.js";
 import { parseOverrides } from "./parse-overrides.js";
+import { parseQuantizerOptions, typedQuantizer } from "./parse-quantizer-options.js";
 import { loadRegistry } from "./plugins.js";
 import { note } from "./print.js";
 import { readFields } from "./read-fields.js";
@@ -28,8 +29,7 @@ export interface TrainOptions {
 export async function runTraining(file: string | undefined, options: TrainOptions): Promise<Trained> {
   const { out = "", resume, allowBuildChange, backend, threads, build, plugin, progress, trainingMemory } = options;
   const storage = openStorage();
-  const source: ExperimentSource =
-    file === undefined ? { kind: "options", calls: { quantizerOptions: "quantizerOption" } } : { kind: "file", file };
+  const source: ExperimentSource = file === undefined ? typedQuantizer : { kind: "file", file };
   const task = readTask(await readTrainingFields(storage, source, options), source, { trainingMemory });
   const registry = await loadRegistry(storage, plugin);
   return saveOnInterrupt(out, async (signal) => {
@@ -58,22 +58,10 @@ function withOverrides({ override = [], ...options }: { override?: readonly stri
   return override.length === 0 ? options : { ...options, overrides: parseOverrides(override) };
 }
 
-/** --quantizer-option observer=entropy, as an experiment file would write it. */
+/** The quantizer options that were typed as a field, if there are any. */
 function withQuantizerOptions({ quantizerOption = [], ...options }: { quantizerOption?: readonly string[] }): object {
-  if (quantizerOption.length === 0) return options;
-  const pairs = quantizerOption.map((text) => {
-    const [, name, value] = /^([^=]+)=(.+)$/.exec(text) ?? [];
-    if (name === undefined) {
-      throw new ArgumentError(`--quantizer-option can't be ${JSON.stringify(text)}`, {
-        where: "--quantizer-option",
-        want: "NAME=VALUE, such as observer=percentile:99.9",
-        got: text,
-      });
-    }
-    const isNumber = Number.isFinite(Number(value));
-    return [name, isNumber ? Number(value) : value === "true" || value === "false" ? value === "true" : value] as const;
-  });
-  return { ...options, quantizerOptions: Object.fromEntries(pairs) };
+  const quantizerOptions = parseQuantizerOptions(quantizerOption);
+  return quantizerOptions === undefined ? options : { ...options, quantizerOptions };
 }
 
 /** The fields of an experiment of either kind, as options or a file give them. */

@@ -21,7 +21,7 @@ import {
   type TrainingMemory,
 } from "@lowbit/quant";
 import { augmentation } from "./augmentation.js";
-import { type Experiment, type ExperimentSource, mistakeIn, resolveField } from "./experiment.js";
+import { type Experiment, type ExperimentSource, inSource, mistakeIn, resolveField } from "./experiment.js";
 import { firstImages } from "./first-images.js";
 import { type NetworkNotes, notesFor } from "./network-notes.js";
 import { limitSplit, openNamedDataset } from "./open-named-dataset.js";
@@ -67,10 +67,12 @@ export async function prepareExperiment(
   const { scheme, precision } = resolved;
   const calibration = await firstBatch(dataset, experiment);
   const { scaleLearningRate, overrides } = experiment;
-  const model = await prepare(plain, {
-    ...{ precision: precision.name, scheme, registry, warn, trainingMemory },
-    ...{ calibration, scaleLearningRate, overrides, seed, foldBatchNorm: foldBatchNorm > 0 },
-  });
+  const model = await inSource(source, () =>
+    prepare(plain, {
+      ...{ precision: precision.name, scheme, registry, warn, trainingMemory },
+      ...{ calibration, scaleLearningRate, overrides, seed, foldBatchNorm: foldBatchNorm > 0 },
+    }),
+  );
   resolveField(source, "augment", () =>
     createLoader(dataset.train, { batch: 1, augment: augmentation(experiment.augment) }),
   );

@@ -1,6 +1,6 @@
 import { ConfigurationError } from "@lowbit/core-tensor";
 import { openGeneration, type Storage } from "@lowbit/core-tensor/storage";
-import type { Start, TrainingCallbacks } from "@lowbit/nn";
+import { compareSettings, type JsonRecord, type Start, type TrainingCallbacks } from "@lowbit/nn";
 import type { Registry, TrainingMemory } from "@lowbit/quant";
 import type { z } from "zod";
 import { type ExperimentSource, experimentSchema, parseExperiment } from "./experiment.js";
@@ -97,16 +97,13 @@ export async function checkRunFolder(
   const stored = (state as { identity?: { experiment?: unknown } } | undefined)?.identity?.experiment;
   const was = schema.safeParse(stored);
   if (!was.success) return; // whatever it is, opening the run says what is wrong with it
-  const names = Object.keys(schema.shape);
-  const [before, now] = [was.data, experiment] as Record<string, unknown>[];
-  const changed = names.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(now[name]));
-  if (changed.length === 0) return;
-  const write = (value: unknown) => (typeof value === "object" ? JSON.stringify(value) : (value ?? "absent"));
-  const tell = (name: string) => `${name} was ${write(before[name])} and is ${write(now[name])}`;
-  throw new ConfigurationError(`the run in this folder can't be resumed as another: ${changed.map(tell).join("; ")}`, {
+  const differences = compareSettings(was.data as JsonRecord, experiment as unknown as JsonRecord);
+  if (!differences) return;
+  const told = differences.told.slice(0, 3).join("; ");
+  throw new ConfigurationError(`the run in this folder can't be resumed as another: ${told}`, {
     where: out,
-    want: changed.map((name) => `${name} ${write(before[name])}`).join(", "),
-    got: Object.fromEntries(changed.map((name) => [name, now[name]])),
+    want: differences.was,
+    got: differences.is,
     hint: "the settings that the run began with, or another --out",
   });
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type AnyJson, runJson, runLowbit, temporaryFolder } from "./run-lowbit.js";
@@ -89,6 +89,55 @@ describe("sensitivity and search", () => {
     expect(kernels.map(({ wBits, aBits }: AnyJson) => [wBits, aBits])).toEqual(
       found.best.layers.map(({ weightBits, inputBits }: AnyJson) => [weightBits, inputBits]),
     );
+  });
+
+  it("choose by what calibrate makes of the best, where that is asked for, and write what train takes", async () => {
+    const config = folder("rechecked.json");
+    const found = await runJson([
+      ...["search", trained, "--budget", "size=12kB", ...bits, ...small, "--candidates", "2", "--recheck", "2"],
+      ...["--rounding-steps", "10"],
+      ...["--limit", "50", "--quantizer", "uniform", "--quantizer-option", "observer=min-max", "--out", config],
+    ]);
+    const [first, second] = found.rechecked;
+    expect(first.calibrated.loss).toBeLessThanOrEqual(second.calibrated.loss);
+    expect(found.best).toEqual(first);
+    const lowered = await runJson([
+      ...["calibrate", trained, "--config", config, ...small, "--rounding-steps", "10", "--limit", "50"],
+      ...["--out", folder("rechecked")],
+    ]);
+    expect(lowered).toMatchObject({ accuracy: found.test.accuracy, loss: found.test.loss });
+
+    const fields = JSON.parse(readFileSync(config, "utf8"));
+    expect(fields).toMatchObject({ quantizer: "uniform", quantizerOptions: { observer: "min-max" } });
+    writeFileSync(config, JSON.stringify({ ...fields, limit: 64 }));
+    const run = folder("mixed-run");
+    const { accuracy, loss } = await runJson(["train", config, "--out", run]);
+    const real = await runJson(["eval", run, "--build", "portable"]);
+    expect(real).toMatchObject({ accuracy, loss });
+    expect(real.kernels.map(({ wBits, aBits }: AnyJson) => [wBits, aBits])).toEqual(
+      found.best.layers.map(({ weightBits, inputBits }: AnyJson) => [weightBits, inputBits]),
+    );
+
+    const [{ layers, ...rest }, ...others] = fields.overrides;
+    const wrong = folder("wrong.json");
+    for (const [verb, override, where, message] of [
+      [["calibrate", trained, "--config", wrong], { ...rest, layers: "conv9" }, "overrides[0] (conv9)", "no layer"],
+      [["train", wrong], { ...rest, layer: layers }, "overrides[0].layer", "did you mean layers?"],
+      [["train", wrong], { layers, precision: "w1a8" }, `layer "${layers}"`, "no 1-bit quantizer for weights"],
+    ] as const) {
+      writeFileSync(wrong, JSON.stringify({ ...fields, overrides: [override, ...others] }));
+      const refused = await runLowbit([...verb, "--out", folder("never")]);
+      expect(refused.code).toBe(78);
+      expect(refused.stderr).toContain(`where  ${wrong}, ${where}`);
+      expect(refused.stderr).toContain(message);
+    }
+    writeFileSync(
+      config,
+      JSON.stringify({ ...fields, limit: 64, overrides: [{ layers, ...rest, precision: "w4a8" }, ...others] }),
+    );
+    const resumed = await runLowbit(["train", config, "--out", run, "--resume"]);
+    expect(resumed.stderr).toMatch(/overrides\[0\]\.precision was "w[28]a8" and is "w4a8"/);
+    expect(existsSync(folder("never"))).toBe(false);
   });
 
   it.each([

@@ -194,7 +194,7 @@ describe("a run", () => {
     expect(seed.stderr).toContain("seed was 7 and is 8");
     const precision = await runLowbit([...mlp, "--precision", "w4a4", "--out", whole, "--resume"]);
     expect(precision).toMatchObject({ code: 78, stdout: "" });
-    expect(precision.stderr).toContain("precision was fp32 and is w4a4");
+    expect(precision.stderr).toContain('precision was "fp32" and is "w4a4"');
   });
 
   it("is not written over", async () => {

@@ -52,7 +52,8 @@ export function bindLayers(
   const learn = (slot: string, bound: Omit<BoundQuantizer, "learned">, shape: Shape) => {
     const own = bindLearned(slot, bound, shape, (name) => initial.get(name), scaleLearningRate);
     variables.push(...own.variables);
-    return own.learned;
+    const { learned, moved } = own;
+    return { learned, ...(moved && { moved }) };
   };
   const addCorrection = ({ name, weight }: WeightedLayer): Tensor => {
     const variable = parameter(`${name}.correction`, [weight.shape[0]], () => new Float32Array(weight.shape[0]));
@@ -80,11 +81,11 @@ export function bindLayers(
           weight: {
             ...found.weight,
             gain: weight.gain,
-            learned: learn(`${name}.weight`, found.weight, layer.weight.shape),
+            ...learn(`${name}.weight`, found.weight, layer.weight.shape),
           },
         }),
       ...(found.edge && {
-        input: { ...found.edge, learned: learn(`${name}.input`, found.edge, layer.node.inputs[0].shape) },
+        input: { ...found.edge, ...learn(`${name}.input`, found.edge, layer.node.inputs[0].shape) },
       }),
       ...(correction && { correction: addCorrection(layer) }),
       ...(found.gradient && { gradient: { ...found.gradient, learned: {}, key: gradientKey(seed, name) } }),

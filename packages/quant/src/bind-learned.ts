@@ -1,4 +1,4 @@
-import { elementsOf, parameter, type Shape, stateVariable, type Variable } from "@lowbit/core-tensor";
+import { elementsOf, parameter, type Shape, stateVariable, type Tensor, type Variable } from "@lowbit/core-tensor";
 import type { Held } from "./define-quantizer.js";
 import type { BoundQuantizer } from "./grid.js";
 import { firstLearned, learnedShape } from "./learned-values.js";
@@ -6,6 +6,7 @@ import { firstLearned, learnedShape } from "./learned-values.js";
 /** What a quantizer learns or holds for one slot: as it sees it, and as variables. */
 export interface LearnedVariables {
   readonly learned: Held;
+  readonly moved?: BoundQuantizer["moved"];
   readonly variables: readonly Variable[];
 }
 
@@ -16,13 +17,14 @@ export interface LearnedVariables {
  */
 export function bindLearned(
   slot: string,
-  { quantizer, options }: Omit<BoundQuantizer, "learned">,
+  { quantizer, options }: Omit<BoundQuantizer, "learned" | "moved">,
   shape: Shape,
   first: (name: string, part: string) => Float32Array | (() => Float32Array) | undefined,
   learningRateFactor = 1,
 ): LearnedVariables {
   const own = learnedShape(quantizer.granularity(options), shape);
-  const entries = Object.entries(quantizer.learned?.(options) ?? {}).map(([part, { decays = false, isFixed }]) => {
+  const declared = quantizer.learned?.(options) ?? {};
+  const entries = Object.entries(declared).map(([part, { decays = false, isFixed }]) => {
     const name = `${slot}.${part}`;
     const data = first(name, part) ?? (() => new Float32Array(elementsOf(own)).fill(1));
     const variable = isFixed
@@ -30,16 +32,24 @@ export function bindLearned(
       : parameter(name, own, data, { decays, learningRateFactor });
     return [part, variable] as const;
   });
+  const learned = Object.fromEntries(entries.map(([part, { tensor }]) => [part, tensor]));
+  const moving = entries.filter(([part]) => declared[part].moved);
+  const moved = (values: readonly Tensor[]) =>
+    moving.flatMap(([part, variable]) => {
+      const value = declared[part].moved?.(values, options, learned);
+      return value ? [{ variable, value }] : [];
+    });
   return {
-    learned: Object.fromEntries(entries.map(([part, { tensor }]) => [part, tensor])),
+    learned,
     variables: entries.map(([, variable]) => variable),
+    ...(moving.length > 0 && { moved }),
   };
 }
 
 /** The same for a weight, from its own first values; these are made when somebody needs them. */
 export function bindLearnedOfWeight(
   slot: string,
-  bound: Omit<BoundQuantizer, "learned">,
+  bound: Omit<BoundQuantizer, "learned" | "moved">,
   weight: Variable,
 ): LearnedVariables {
   const { quantizer, options } = bound;

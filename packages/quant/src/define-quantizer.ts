@@ -40,6 +40,11 @@ export interface Learned<Options> {
   readonly decays?: boolean;
   /** Whether it stays what it was observed to be: stored with the model, and not trained. Trained where absent. */
   readonly isFixed?: boolean;
+  /**
+   * Of one that is fixed: what a step of training that met these values makes of it, in its own shape, where it follows them; the next
+   * step goes by that, and evaluation leaves it. `values` are several where a concat joins branches, `held` is as it was before.
+   */
+  moved?(values: readonly Tensor[], options: Options, held: Held): Tensor;
 }
 
 /** Part of a level that is not scale · code: whole numbers of their own, made of the codes, and their own scale. */

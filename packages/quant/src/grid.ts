@@ -1,4 +1,4 @@
-import { type CodeFormat, codeFormat, divide, type Tensor } from "@lowbit/core-tensor";
+import { type CodeFormat, codeFormat, divide, type Tensor, type Variable } from "@lowbit/core-tensor";
 import type { CodeRange, Held, Quantizer, Term } from "./define-quantizer.js";
 
 /** A quantizer with its options, and the numbers that it learns for one slot of one layer. */
@@ -6,6 +6,14 @@ export interface BoundQuantizer {
   readonly quantizer: Quantizer;
   readonly options: unknown;
   readonly learned: Held;
+  /** What a step of training that met these values makes of the numbers that follow them; nothing where none does. */
+  readonly moved?: (values: readonly Tensor[]) => readonly MovedNumber[];
+}
+
+/** A number of a quantizer that is not trained, and what it is to become. */
+export interface MovedNumber {
+  readonly variable: Variable;
+  readonly value: Tensor;
 }
 
 /** A weight's quantizer, and the constant g of a static grid: w is quantized as g · q(w / g). */

@@ -17,6 +17,7 @@ export type {
   LayerPrecision,
   PrecisionSearch,
   PredictedPrecision,
+  RecheckedPrecision,
   ScoredPrecision,
   SearchOptions,
 } from "./calibration/search-precision.js";

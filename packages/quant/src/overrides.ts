@@ -13,8 +13,8 @@ const namedQuantizer = z.union([
 /** What some layers get instead of what the whole network gets, as JSON. */
 export const layerOverrideSchema = z.strictObject({
   layers: z
-    .string()
-    .min(1)
+    .string("a layer's name, or a pattern such as stage2.*")
+    .min(1, "a layer's name, or a pattern such as stage2.*")
     .max(1000)
     .describe('a layer\'s name, or a pattern: "stage2.*", where * is any run of characters'),
   precision: z.string().optional().describe("bits of weights and activations, such as w8a8; fp32 leaves both alone"),

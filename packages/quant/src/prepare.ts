@@ -1,5 +1,6 @@
 import {
   add,
+  assign,
   buildNode,
   conv2d,
   divide,
@@ -19,7 +20,15 @@ import { type BoundLayer, type BoundLayers, bindLayers } from "./bind-layers.js"
 import type { QuantizedSlot } from "./diagnose-layers.js";
 import { findLayers, weightOf } from "./find-layers.js";
 import { type LayerRule, rewriteLayers } from "./fold-batch-norm.js";
-import { type BoundQuantizer, type BoundWeight, formatOf, gridOf, termsOf, weightCodes } from "./grid.js";
+import {
+  type BoundQuantizer,
+  type BoundWeight,
+  formatOf,
+  gridOf,
+  type MovedNumber,
+  termsOf,
+  weightCodes,
+} from "./grid.js";
 import { initialiseLearned } from "./initialise-learned.js";
 import { integerLayer, joinScales, withoutRoundTrip } from "./integer-layer.js";
 import { neededValues } from "./needed-values.js";
@@ -140,13 +149,17 @@ function preparedModel(
       if (context.training && gradientStep) countStep(gradientStep);
       if (!context.training) return evaluate(evaluated, x);
       const foldsBatchNorm = folds && context.frozenBatchNorm === true;
-      return rewriteLayers(model.forward(x, context), { layers, foldsBatchNorm }, (node, { edge, weight }, layer) => {
+      const moved: MovedNumber[] = [];
+      const rule: LayerRule = (node, { edge, weight }, layer) => {
         if (!layer) return undefined;
-        const output = fakeQuantizedLayer(node, edge, weight, layer, coded);
+        const output = fakeQuantizedLayer(node, edge, weight, layer, { coded, moved });
         const { gradient } = layer;
         if (!gradient || !gradientStep) return output;
         return inLayer(node.layer, () => quantizeGradient(output, gradient, gradientStep));
-      });
+      };
+      const output = rewriteLayers(model.forward(x, context), { layers, foldsBatchNorm }, rule);
+      for (const { variable, value } of moved) assign(variable, value); // a rewriting would go through what is assigned
+      return output;
     },
     fullPrecision: model,
     layerTensors: (x) => listLayerTensors(evaluated, x),
@@ -274,28 +287,48 @@ function listOperands(model: EvaluatedModel, x: Tensor): LayerOperands[] {
   return operands;
 }
 
-/** Levels times levels. In training the levels of the edge are noted in `coded`, with the codes that could stand for them. */
+/** What a training notes of its layers beside computing them. */
+interface TrainingNotes {
+  /** The levels of edges, with the codes that could stand for them. */
+  readonly coded: WeakMap<Tensor, CodedLevels>;
+  /** What becomes of the numbers that follow what quantizers meet. */
+  readonly moved: MovedNumber[];
+}
+
+/** Levels times levels; with notes in training. */
 function fakeQuantizedLayer(
   node: Tensor,
   edge: Tensor,
   weight: Tensor,
   layer: BoundLayer,
-  coded?: WeakMap<Tensor, CodedLevels>,
+  training?: TrainingNotes,
 ): Tensor {
   let [x, w] = [edge, weight];
+  const note = (bound: BoundQuantizer, values: readonly Tensor[]) =>
+    inLayer(node.layer, () => training?.moved.push(...(bound.moved?.(values) ?? [])));
   if (layer.input) {
     const bound = layer.input;
     const { quantizer, options } = bound;
     const format = formatOf(quantizer.codes(options));
+    const met: Tensor[] = [];
     x = quantizeEdge(edge, bound, (values) => {
+      met.push(values);
       const { tensor: scale, held } = gridOf(bound, values);
       const levels = quantizer.fakeQuantize(values, options, scale, held);
       const codes = withoutRoundTrip(quantizer.toCodes(levels, options, scale, held));
-      coded?.set(levels, { codes, format, restore: (from) => quantizer.fromCodes(from, options, scale, held) });
+      training?.coded.set(levels, {
+        codes,
+        format,
+        restore: (from) => quantizer.fromCodes(from, options, scale, held),
+      });
       return levels;
     });
+    note(bound, met);
   }
-  if (layer.weight) w = coded ? weightLevels(weight, layer.weight) : storedWeight(weight, layer.weight);
+  if (layer.weight) {
+    w = training ? weightLevels(weight, layer.weight) : storedWeight(weight, layer.weight);
+    note(layer.weight, [layer.weight.gain === 1 ? weight : divide(weight, layer.weight.gain)]);
+  }
   const sums = buildNode(node.op, [x, w], node.attributes, node.layer);
   return corrected(node, withOutputScale(node, edge, layer.input, sums), layer);
 }

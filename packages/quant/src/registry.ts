@@ -95,7 +95,7 @@ function find<T>(what: string, entries: Entries<T>, name: string): T {
   if (entry) return entry.value;
   const nearest = didYouMean(name, [...entries.keys()]);
   const isPackageName = /^[a-z0-9]+(-[a-z0-9]+)*$/.test(name);
-  const install = `install lowbit-quantizer-${name}, or whichever package has it, and pass it to createRegistry`;
+  const install = `install lowbit-quantizer-${name}, or whichever package has it, and name it in lowbit.config.json (in a program: pass it to createRegistry)`;
   throw new ConfigurationError(`there is no ${what} ${JSON.stringify(name)}`, {
     where: what,
     want: entries.size === 0 ? `a registry with ${what}s in it` : `one of ${[...entries.keys()].join(", ")}`,

@@ -16,7 +16,7 @@ describe("createRegistry", () => {
   it.each([
     ["uniform-symetric", "did you mean uniform-symmetric?"],
     ["Uniform-Symmetric", "did you mean uniform-symmetric?"],
-    ["halves", "install lowbit-quantizer-halves, or whichever package has it, and pass it to createRegistry"],
+    ["halves", "install lowbit-quantizer-halves, or whichever package has it, and name it in lowbit.config.json"],
   ])("has no quantizer %s, and helps", (name, hint) => {
     const find = () => registry.quantizer(name);
     expect(find).toThrow(ConfigurationError);

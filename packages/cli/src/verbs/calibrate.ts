@@ -14,6 +14,12 @@ export function addCalibrateVerb(program: Command): void {
     .option("--precision <wKaL>", "bits of weights and activations, such as w4a4")
     .option("--quantizer <scheme>", "how values are quantized: lowbit list schemes; lsq where absent")
     .option(
+      "--quantizer-option <name=value>",
+      "what the scheme lets you decide, several times: observer=percentile:99.9 of uniform",
+      collectValues,
+      [],
+    )
+    .option(
       "--override <layers=wKaL>",
       "other bits, fp32 or :scheme for the layers of a name or a pattern; the first match counts",
       collectValues,

@@ -12,10 +12,22 @@ export function addSearchVerb(program: Command): void {
     .argument("<folder>", "a folder that train has written, of a network in full precision")
     .option("--budget <kind=value>", "size=30kB (packed), cost=0.2 (of fp32) or bitops=200M; also as 0.1x of fp32")
     .option("--quantizer <scheme>", "how values are quantized: lowbit list schemes", "lsq")
+    .option(
+      "--quantizer-option <name=value>",
+      "what the scheme lets you decide, several times: observer=percentile:99.9 of uniform",
+      collectValues,
+      [],
+    )
     .option("--weight-bits <list>", "bits to choose from for weights", bitsValue, [2, 3, 4, 8])
     .option("--input-bits <list>", "bits to choose from for what layers read", bitsValue, [2, 4, 8])
     .option("--outer-layers", "choose for the first and the last layer too", false)
     .option("--candidates <count>", "points of the predicted front that are lowered and scored", countValue, 8)
+    .option(
+      "--recheck <count>",
+      "calibrate the so many best as calibrate does and choose by that; without it candidates are scored with scales fitted and nothing else",
+      countValue,
+    )
+    .option("--rounding-steps <count>", "of --recheck: steps that learn the rounding of a layer", countValue, 400)
     .option("--data <name>", "another data set of the same shape")
     .option("--images <count>", "training images to fit scales with and to score on", countValue, 256)
     .option("--seed <number>", "draws them", numberValue, 0)

@@ -12,6 +12,12 @@ export function addSensitivityVerb(program: Command): void {
     .argument("<folder>", "a folder that train has written, of a network in full precision")
     .option("--quantizer <scheme>", "how values are quantized: lowbit list schemes", "lsq")
     .option(
+      "--quantizer-option <name=value>",
+      "what the scheme lets you decide, several times: observer=percentile:99.9 of uniform",
+      collectValues,
+      [],
+    )
+    .option(
       "--weight-bits <list>",
       "bits that the weights of each layer are tried at; none for none",
       bitsValue,

@@ -3,6 +3,7 @@ import { evaluateModel } from "@lowbit/nn";
 import type { LayerOverride } from "../overrides.js";
 import { applyQuantization, type PreparedModel } from "../prepare.js";
 import { planQuantization } from "../quantization.js";
+import { calibrate } from "./calibrate.js";
 import {
   lowerableLayers,
   measureSensitivity,
@@ -10,7 +11,9 @@ import {
   type Sensitivities,
   type SensitivityOptions,
 } from "./layer-sensitivity.js";
+import type { RoundingOptions } from "./learn-rounding.js";
 import { lowerModel, type TrainedNetwork } from "./lower-model.js";
+import { readValues, writeValues } from "./network-values.js";
 import { type LayerChoice, paretoFront } from "./pareto-front.js";
 
 export interface SearchOptions extends SensitivityOptions {
@@ -20,8 +23,15 @@ export interface SearchOptions extends SensitivityOptions {
   readonly budget: number;
   /** Points of the predicted front that are lowered and scored; 8 where absent. */
   readonly candidates?: number;
-  /** Told after each network that was scored. */
-  readonly onScored?: (scored: ScoredPrecision) => void;
+  /**
+   * Candidates are scored with scales fitted and nothing else. So many of the best are calibrated as well, as `calibrate` does it, and
+   * the choice is made among them by what that leaves; 0 where absent.
+   */
+  readonly recheck?: number;
+  /** How rounding is learned there. */
+  readonly rounding?: RoundingOptions;
+  /** Told after each network that was scored, and again of one that was calibrated. */
+  readonly onScored?: (scored: ScoredPrecision | RecheckedPrecision) => void;
 }
 
 /** Bits of one layer. */
@@ -46,19 +56,27 @@ export interface ScoredPrecision extends PredictedPrecision {
   readonly accuracy: number;
 }
 
+/** The same with layers equalised, rounding learned and bias corrected. */
+export interface RecheckedPrecision extends ScoredPrecision {
+  readonly calibrated: { readonly loss: number; readonly accuracy: number };
+}
+
 export interface PrecisionSearch extends Sensitivities {
   /** Predicted: from the cheapest up to the budget. */
   readonly front: readonly PredictedPrecision[];
   readonly isExact: boolean;
   /** All that were lowered and scored, in order of cost: points of the front, and every layer at the same bits. */
   readonly scored: readonly ScoredPrecision[];
-  /** Of those within the budget, the one of the smallest loss. */
+  /** Those that were calibrated, the best first. */
+  readonly rechecked: readonly RecheckedPrecision[];
+  /** Of those within the budget, the one of the smallest loss; the first of `rechecked` where there are some. */
   readonly best: ScoredPrecision;
 }
 
 /**
  * Looks for bits for each layer that lose least within a budget: what each layer adds to the loss when it alone is lowered is
  * measured, the best combinations are found exactly as if these added up, and some of them are lowered and scored as they really are.
+ * The engine holds the values of the network as they were before it.
  *
  * @throws {ConfigurationError} when nothing fits the budget, or the scheme lacks some bits
  * Source: the sum of single-layer losses as in Cai et al., "ZeroQ", arXiv 2001.00281, section 3.3, which searches the same front
@@ -105,8 +123,31 @@ export async function searchPrecision(network: TrainedNetwork, options: SearchOp
   }
   scored.sort((a, b) => a.cost - b.cost);
   const fitting = scored.filter(({ cost }) => cost <= budget + 1e-9 * Math.abs(budget)); // as exact as the front
-  const best = fitting.reduce((least, each) => (each.loss < least.loss ? each : least));
-  return { fullPrecision, measured, front, isExact, scored, best };
+  const byLoss = [...fitting].sort((a, b) => a.loss - b.loss);
+  const rechecked = await recheckPrecision(network, byLoss.slice(0, options.recheck ?? 0), options);
+  return { fullPrecision, measured, front, isExact, scored, rechecked, best: rechecked[0] ?? byLoss[0] };
+}
+
+/** Calibrates a few networks in full; the best of them comes first. */
+async function recheckPrecision(
+  network: TrainedNetwork,
+  candidates: readonly ScoredPrecision[],
+  { scheme, registry, loader, rounding = {}, onScored }: SearchOptions,
+): Promise<RecheckedPrecision[]> {
+  const { engine, model } = network;
+  const trained = await readValues(engine, model.variables);
+  const rechecked: RecheckedPrecision[] = [];
+  for (const candidate of candidates) {
+    const overrides = precisionOverrides(candidate.layers);
+    const how = { precision: "fp32", scheme, registry, overrides, learnRounding: rounding };
+    const lowered = await calibrate(network, how);
+    const { loss, accuracy } = await evaluateModel({ engine, model: lowered, loader });
+    await writeValues(engine, trained); // equalising and rounding move the weights
+    const one = { ...candidate, calibrated: { loss, accuracy } };
+    rechecked.push(one);
+    onScored?.(one);
+  }
+  return rechecked.sort((a, b) => a.calibrated.loss - b.calibrated.loss);
 }
 
 /**

@@ -96,6 +96,12 @@ function parseObserver(text: string): ParsedObserver | { readonly want: string }
   return parameter.holds(value) ? { create, parameter: value } : { want: `${name}:NUMBER with ${parameter.want}` };
 }
 
+/** How much of the old range a moving average keeps; undefined of an observer that is another. */
+export function momentumOf(observer: string | undefined): number | undefined {
+  const parsed = observer === undefined ? undefined : parseObserver(observer);
+  return parsed && "create" in parsed && parsed.create === movingAverage ? parsed.parameter : undefined;
+}
+
 /** The name of an observer as an option: "min-max", "percentile:99.9". */
 export const observerOption = z
   .string()
@@ -109,7 +115,7 @@ export const observerOption = z
  * Makes an observer.
  *
  * min-max                the extremes
- * moving-average[:m]     of each batch's extremes, with momentum m; 0.9 where absent
+ * moving-average[:m]     of each batch's extremes, with momentum m; 0.9 where absent. Of a quantizer it goes on in training
  * percentile[:p]         leaves the outermost (100 − p) per cent outside; 99.9 where absent
  * mean-squared-error     the range of the least squared error on the grid
  * entropy                the range of the least Kullback-Leibler divergence on the grid

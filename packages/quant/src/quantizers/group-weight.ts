@@ -22,6 +22,12 @@ const largestCode = (bits: number): number => 2 ** (bits - 1) - 1;
 const throughGroups = (x: Tensor, size: number, scale: Tensor, change: (x: Tensor, scale: Tensor) => Tensor): Tensor =>
   outOfGroups(change(inGroups(x, size), scale), x);
 
+/** The largest magnitude of each group, [M, G, 1, …]. */
+function largestOfGroups(w: Tensor, size: number): Tensor {
+  const axes = w.shape.map((_, axis) => axis + 1).slice(1); // of [M, G, size, …], all but the first two
+  return max(abs(inGroups(w, size)), { axes, keepDims: true });
+}
+
 /**
  * Weights [M, C, …] on symmetric grids, one for each group of `size` input channels of each output channel:
  * q(w) = s · clip(round(w / s), −n, n), s = max|w| / n of the group, n = 2^(k−1) − 1, or the step that an observer found for the
@@ -37,21 +43,21 @@ export const groupWeight = defineQuantizer({
     bits: z.int().min(2).max(8),
     /** Input channels that share a scale. */
     size: z.int().min(1).max(65_536),
-    /** Observes the weights once, and the step stays: "mean-squared-error", "percentile:99.9". */
+    /** Observes the weights once, and the step stays: "percentile:99.9"; that of "moving-average" follows in training. */
     observer: observerOption.optional(),
   }),
   codes: ({ bits }) => ({ kind: "int", min: -largestCode(bits), max: largestCode(bits) }),
-  learned: ({ bits, observer }) =>
-    observer === undefined ? {} : observedStep(observer, { levels: 2 * largestCode(bits) + 1, anchor: "symmetric" }),
+  learned: ({ bits, size, observer }) =>
+    observer === undefined
+      ? {}
+      : observedStep(observer, { levels: 2 * largestCode(bits) + 1, anchor: "symmetric" }, (w) =>
+          divide(largestOfGroups(w, size), largestCode(bits)),
+        ),
   scale: ({ bits, size, observer }) =>
     observer === undefined
       ? {
           kind: "statistic",
-          compute: (w) => {
-            const axes = w.shape.map((_, axis) => axis + 1).slice(1); // of [M, G, size, …], all but the first two
-            const largest = max(abs(inGroups(w, size)), { axes, keepDims: true });
-            return stopGradient(divide(maximum(largest, SMALLEST_SCALE), largestCode(bits)));
-          },
+          compute: (w) => stopGradient(divide(maximum(largestOfGroups(w, size), SMALLEST_SCALE), largestCode(bits))),
         }
       : { kind: "learned", compute: ({ step }) => step },
   granularity: ({ size }) => ({ kind: "per-group", size }),

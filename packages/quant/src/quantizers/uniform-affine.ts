@@ -2,6 +2,7 @@ import {
   add,
   clip,
   divide,
+  max,
   maximum,
   multiply,
   roundHalfEven,
@@ -10,10 +11,18 @@ import {
   type Tensor,
 } from "@lowbit/core-tensor";
 import { z } from "zod";
-import { type CodeRange, defineQuantizer, type Granularity, type Held, type Term } from "../define-quantizer.js";
-import { observedRange, observerOption } from "../observers/create-observer.js";
+import {
+  type CodeRange,
+  defineQuantizer,
+  type Granularity,
+  type Held,
+  type Learned,
+  type Term,
+} from "../define-quantizer.js";
+import { momentumOf, observedRange, observerOption } from "../observers/create-observer.js";
 import { widened } from "../observers/value-range.js";
 import { inGroups, listGroups, outOfGroups } from "./channel-groups.js";
+import { movedAverage } from "./moved-average.js";
 import { onesLike } from "./ones-like.js";
 import { scaledGradient } from "./scaled-gradient.js";
 import { SMALLEST_STEP } from "./smallest-step.js";
@@ -59,6 +68,37 @@ function firstGrid(batches: readonly Float32Array[], options: Options): { step: 
   return { step, zeroPoint: Math.min(n, Math.max(0, Math.round(-min / step))) };
 }
 
+/** The largest value of all, of each output channel or of each group: in the shape of the step. */
+function largestOf(x: Tensor, { granularity, size }: Options): Tensor {
+  if (granularity === "per-tensor") return max(x);
+  const grouped = size === undefined ? x : inGroups(x, size);
+  const axes = grouped.shape.map((_, axis) => axis).slice(size === undefined ? 1 : 2);
+  return max(grouped, { axes, keepDims: true });
+}
+
+/**
+ * The grid whose ends have moved towards the extremes of a batch, 0 among them: their average lies behind step and zero point, which is
+ * no whole number here. Only quantizing rounds it.
+ */
+function movedGrid(values: readonly Tensor[], options: Options, { step, zeroPoint }: Held): Held {
+  const n = largestCode(options);
+  const momentum = momentumOf(options.observer) as number;
+  const among = (of: (x: Tensor) => Tensor) =>
+    values.map((x) => maximum(of(x), 0)).reduce((largest, each) => maximum(largest, each));
+  const above = movedAverage(
+    multiply(subtract(n, zeroPoint), step),
+    among((x) => largestOf(x, options)),
+    momentum,
+  );
+  const below = movedAverage(
+    multiply(zeroPoint, step),
+    among((x) => largestOf(multiply(x, -1), options)),
+    momentum,
+  );
+  const moved = maximum(divide(add(above, below), n), SMALLEST_STEP);
+  return { step: moved, zeroPoint: clip(divide(below, moved), { min: 0, max: n }) };
+}
+
 /** A zero point is a code; trained, it is rounded straight through. */
 const zeroPointOf = ({ zeroPoint }: Held, { bits }: Options): Tensor =>
   roundStraightThrough(clip(zeroPoint, { min: 0, max: largestCode({ bits }) }));
@@ -82,7 +122,7 @@ function termsOf(codes: Tensor, range: CodeRange, step: Tensor, zeroPoint: Tenso
 /**
  * Whole numbers of k bits with a zero point z among them: q(x) = s · (round(clip(x / s + z, 0, n)) − z), n = 2^k − 1; one s and
  * z for all values, for each output channel (axis 0) or for each group of input channels of it. 0 is a level, of code z. Ties go
- * to the even code. An observer finds the range; it is widened to 0, s is the n-th part of it and z is rounded. Packed, z is a
+ * to the even code. An observer finds the range, and a moving average goes on finding it in training; it is widened to 0, s is the n-th part of it and z is rounded. Packed, z is a
  * sum of its own over the taps that are not padding: a constant, where it is that of the inputs.
  *
  * Gradient of x: 1 where 0 ≤ x / s + z ≤ n (edges included), 0 elsewhere. Where they are trained, of s: round(x / s) − x / s
@@ -96,9 +136,16 @@ export const uniformAffine = defineQuantizer({
   codes: rangeOf,
   learned: (options) => {
     const isFixed = options.scale === "observed";
+    const first = (part: "step" | "zeroPoint"): Learned<Options>["initial"] => {
+      return (values, _, batches = [values]) => firstGrid(batches, options)[part];
+    };
+    const moved = (part: "step" | "zeroPoint"): Partial<Learned<Options>> =>
+      isFixed && momentumOf(options.observer) !== undefined
+        ? { moved: (values, _, held) => movedGrid(values, options, held)[part] }
+        : {};
     return {
-      step: { isFixed, initial: (values, _, batches = [values]) => firstGrid(batches, options).step },
-      zeroPoint: { isFixed, initial: (values, _, batches = [values]) => firstGrid(batches, options).zeroPoint },
+      step: { isFixed, initial: first("step"), ...moved("step") },
+      zeroPoint: { isFixed, initial: first("zeroPoint"), ...moved("zeroPoint") },
     };
   },
   scale: () => ({ kind: "learned", compute: ({ step }) => maximum(step, SMALLEST_STEP) }),

@@ -24,7 +24,7 @@ const options = z
     granularity: z.enum(["per-tensor", "per-channel"]).default("per-tensor"),
     /** The axis of the channels. */
     axis: z.int().min(0).max(7).default(0),
-    /** Observes the first values, and the range stays: "mean-squared-error", "percentile:99.9". */
+    /** Observes the first values, and the range stays: "percentile:99.9"; that of "moving-average" follows in training. */
     observer: observerOption.optional(),
   })
   .refine(({ range, observer }) => range === "max-abs" || observer === undefined, {
@@ -55,7 +55,8 @@ function largestMagnitude(values: Tensor, axis: number | undefined): Tensor {
  * the range (edges included), 0 outside.
  * Range "max-abs": q(x) = s · clip(round(x / s), −n, n) with s = max(|x|) / n, of the tensor or of each channel; the
  * gradient does not see s. Nothing is outside then, so the gradient is 1; for values that s was not made of, 1 where
- * |round(x / s)| ≤ n, 0 elsewhere. So too with an observer, but that s is the step that it found for the first values.
+ * |round(x / s)| ≤ n, 0 elsewhere. So too with an observer, but that s is the step that it found for the first values,
+ * or that a moving average of largest magnitudes has come to in training.
  */
 export const uniformSymmetric = defineQuantizer({
   name: "uniform-symmetric",
@@ -63,8 +64,14 @@ export const uniformSymmetric = defineQuantizer({
   source: "uniform grid, symmetric about 0 (Krishnamoorthi, arXiv 1806.08342, section 2.3)",
   options,
   codes: ({ bits }) => ({ kind: "int", min: -largestCode(bits), max: largestCode(bits) }),
-  learned: ({ bits, observer }) =>
-    observer === undefined ? {} : observedStep(observer, { levels: 2 * largestCode(bits) + 1, anchor: "symmetric" }),
+  learned: ({ bits, observer, granularity, axis }) => {
+    if (observer === undefined) return {};
+    const reachOf = (values: Tensor) =>
+      granularity === "per-channel" ? largestMagnitude(values, axis) : max(abs(values));
+    return observedStep(observer, { levels: 2 * largestCode(bits) + 1, anchor: "symmetric" }, (values) =>
+      divide(reachOf(values), largestCode(bits)),
+    );
+  },
   scale: ({ bits, range, granularity, axis, observer }) => {
     if (observer !== undefined) return { kind: "learned", compute: ({ step }) => step };
     return range === "max-abs"

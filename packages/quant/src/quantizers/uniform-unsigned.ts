@@ -1,4 +1,4 @@
-import { clip, divide, multiply, roundHalfEven, roundStraightThrough, type Tensor } from "@lowbit/core-tensor";
+import { clip, divide, max, multiply, roundHalfEven, roundStraightThrough, type Tensor } from "@lowbit/core-tensor";
 import { z } from "zod";
 import { clippedGradient, defineQuantizer } from "../define-quantizer.js";
 import { observerOption } from "../observers/create-observer.js";
@@ -12,7 +12,7 @@ const density = (range: number, bits: number): number => Math.fround(largestCode
 /**
  * Whole numbers of k bits from 0: q(x) = round(d · clip(x, 0, range)) / d with d = (2^k − 1) / range, rounded to
  * float32. Ties go to the even code. One bit gives {0, range}. With an observer: q(x) = s · round(clip(x / s, 0, 2^k − 1)) with
- * the step s that it found for the first values.
+ * the step s that it found for the first values; a moving average follows the batches of training from there on.
  *
  * Gradient: 1 where 0 ≤ x ≤ range, or (2^k − 1) · s (edges included), 0 outside.
  */
@@ -24,7 +24,7 @@ export const uniformUnsigned = defineQuantizer({
     .strictObject({
       bits: z.int().min(1).max(8),
       range: z.number().min(1e-6).max(1e6).default(1),
-      /** Observes the first values, and the range stays: "moving-average", "percentile:99.9". */
+      /** Observes the first values, and the range stays: "percentile:99.9"; that of "moving-average" follows in training. */
       observer: observerOption.optional(),
     })
     .refine(({ range, observer }) => range === 1 || observer === undefined, {
@@ -33,7 +33,11 @@ export const uniformUnsigned = defineQuantizer({
     }),
   codes: ({ bits }) => ({ kind: bits === 1 ? "binary" : "uint", min: 0, max: largestCode(bits) }),
   learned: ({ bits, observer }) =>
-    observer === undefined ? {} : observedStep(observer, { levels: largestCode(bits) + 1, anchor: "zero" }),
+    observer === undefined
+      ? {}
+      : observedStep(observer, { levels: largestCode(bits) + 1, anchor: "zero" }, (x) =>
+          divide(max(x), largestCode(bits)),
+        ),
   scale: ({ bits, range, observer }) =>
     observer === undefined
       ? { kind: "constant", value: 1 / density(range, bits) }

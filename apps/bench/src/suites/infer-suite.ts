@@ -7,6 +7,7 @@ import { checkAgreement } from "../measure/agreement.js";
 import { availableBuilds, type BuildName } from "../ours/available-builds.js";
 import { countOperations } from "../ours/count-operations.js";
 import { randomNormal } from "../ours/random-tensors.js";
+import { openJax } from "../peers/jax.js";
 import { calibrate, encodeInt8Onnx } from "../peers/onnx/encode-int8-onnx.js";
 import { encodeOnnx, initialValues } from "../peers/onnx/encode-onnx.js";
 import { openOnnx, openTensorflow } from "../peers/peer-sides.js";
@@ -121,6 +122,20 @@ function peersOf(work: InferWork, threads: number, tolerance: number | null): Pe
   return [...onnx, { ...common, name: "tfjs-wasm", open: () => openTensorflow(threads, prepareTensors, compute) }];
 }
 
+/** jax-js runs in Node, but takes a second for ResNet-20's convolutions and more than a minute for ResNet-18's. */
+function jaxPeer(work: InferWork, threads: number): Peer {
+  const images = imagesOf(work);
+  const valuesOf = (leaf: Tensor) => (leaf.op.name === "input" ? images : initialValues(leaf));
+  return {
+    ...{ name: "@jax-js/jax", precision: "fp32", tolerance: TOLERANCE },
+    open: async () => {
+      if (work.model !== "resnet8") throw new Error("its convolutions take so long that this suite would not end");
+      const logits = buildModel(work).forward(input("images", images.shape), { training: false });
+      return openJax(logits, valuesOf, threads);
+    },
+  };
+}
+
 async function compare(
   work: InferWork,
   precision: string,
@@ -141,6 +156,7 @@ async function compare(
   const peers = [
     ...(isFp32 ? [] : [own]),
     ...(isWide ? [] : peersOf(work, threads, isFp32 ? TOLERANCE : null)),
+    ...(isFp32 ? [jaxPeer(work, threads)] : []),
     ...(isFp32 || isWide ? [] : int8Peers(work, threads)),
   ];
   const logits = buildModel(work).forward(input("images", imagesOf(work).shape), { training: false });

@@ -20,6 +20,7 @@ import { availableBuilds, type BuildName } from "../ours/available-builds.js";
 import { countOperations } from "../ours/count-operations.js";
 import { randomNormal, randomWhole } from "../ours/random-tensors.js";
 import { openGpuJs } from "../peers/gpu-js.js";
+import { openJax } from "../peers/jax.js";
 import { encodeOnnx, initialValues } from "../peers/onnx/encode-onnx.js";
 import { openOnnx, openTensorflow } from "../peers/peer-sides.js";
 import { toChannelsLast, toTensorflow } from "../peers/tensorflow/tensorflow-resnet.js";
@@ -57,9 +58,9 @@ const codes: Readonly<Record<string, { readonly w: CodeFormat; readonly x: CodeF
   int8: { w: codeFormat("int", -127, 127), x: codeFormat("int", -127, 127) },
 };
 
-/** N of the product [N, N] by [N, N] that gpu.js computes too. */
-const GPU_JS_SIZE = 256;
-const GPU_JS_WORK = `gemm-fp32-${GPU_JS_SIZE}`;
+/** N of the product [N, N] by [N, N] that gpu.js and jax-js compute too. */
+const SMALL_SIZE = 256;
+const SMALL_WORK = `gemm-fp32-${SMALL_SIZE}`;
 
 const idOf = (shape: Shape, precision: string): string =>
   shape === product ? `gemm-${precision}-1024` : `${shape.name}-${precision}`;
@@ -144,17 +145,21 @@ async function compareFp32(shape: Shape, build: BuildName, threads: number, run:
   return rows;
 }
 
-/** A small product against gpu.js' own example on one thread; at 1024³ a single run of it takes seconds. */
-async function compareGpuJs(build: BuildName, run: SuiteRun): Promise<Row[]> {
+/** A small product against gpu.js' own example and jax-js, on one thread: at 1024³ both take a large part of a second. */
+async function compareSmallProduct(build: BuildName, run: SuiteRun): Promise<Row[]> {
   const engine = await createEngine({ threads: 1, build });
-  const [a, b] = ["a", "b"].map((name) => randomNormal(name, [GPU_JS_SIZE, GPU_JS_SIZE]));
+  const values = { a: randomNormal("a", [SMALL_SIZE, SMALL_SIZE]), b: randomNormal("b", [SMALL_SIZE, SMALL_SIZE]) };
+  const { a, b } = values;
   const ours = runGraph(engine, () => matmul(resident("a", a), resident("b", b)));
-  const peer: Peer = {
-    ...{ name: "gpu.js", precision: "fp32", tolerance: TOLERANCE },
-    open: () => openGpuJs(GPU_JS_SIZE, a, b),
-  };
-  const labels = { work: GPU_JS_WORK, ours: "@lowbit/core-tensor wasm", threads: 1, build };
-  const rows = await contest({ ...labels, operations: 2 * GPU_JS_SIZE ** 3 }, ours, [peer], {
+  const common = { precision: "fp32", tolerance: TOLERANCE } as const;
+  const graph = matmul(input("a", a.shape), input("b", b.shape));
+  const operandOf = ({ attributes }: Tensor) => values[attributes.name as keyof typeof values];
+  const peers: Peer[] = [
+    { ...common, name: "gpu.js", open: () => openGpuJs(SMALL_SIZE, a, b) },
+    { ...common, name: "@jax-js/jax", open: () => openJax(graph, operandOf, 1) },
+  ];
+  const labels = { work: SMALL_WORK, ours: "@lowbit/core-tensor wasm", threads: 1, build };
+  const rows = await contest({ ...labels, operations: 2 * SMALL_SIZE ** 3 }, ours, peers, {
     ...run,
     budgetMs: BUDGET_MS,
   });
@@ -200,7 +205,8 @@ export const kernelsSuite: Suite = {
     const isWanted = (shape: Shape, precision: string) =>
       run.only === undefined || idOf(shape, precision).includes(run.only);
     for (const build of await availableBuilds(run.build)) {
-      if (run.only === undefined || GPU_JS_WORK.includes(run.only)) rows.push(...(await compareGpuJs(build, run)));
+      if (run.only === undefined || SMALL_WORK.includes(run.only))
+        rows.push(...(await compareSmallProduct(build, run)));
       for (const threads of new Set([1, run.threads])) {
         for (const shape of [product, ...convolutions]) {
           if (isWanted(shape, "fp32")) rows.push(...(await compareFp32(shape, build, threads, run)));

@@ -35,6 +35,9 @@ const works: readonly TrainWork[] = [
 ];
 const PEER_BUDGET_MS = 18_000;
 const OWN_BUDGET_MS = 6_000;
+const JAX_JS = "@jax-js/jax";
+const JAX_JS_REASON =
+  "it runs in Node, but its convolutions take so long that no step of 64 images ends within this suite";
 
 const CLASSES = 10;
 const RATES = { learningRate: 0.05, momentum: 0.9 };
@@ -108,7 +111,8 @@ export const smallForm = (work: TrainWork): TrainWork => ({
   ...{ batch: 4, inputShape: [work.inputShape[0], 8, 8] },
 });
 
-async function compareWithTensorflow(work: TrainWork, build: BuildName, run: SuiteRun): Promise<Row> {
+/** Against TensorFlow.js; jax-js gets its reason. */
+async function compareWithPeers(work: TrainWork, build: BuildName, run: SuiteRun): Promise<Row[]> {
   const engine = await createEngine({ threads: 1, build });
   await startTensorflow("wasm");
   await checkTraining(smallForm(work), engine, "small");
@@ -120,9 +124,12 @@ async function compareWithTensorflow(work: TrainWork, build: BuildName, run: Sui
   const measured = await alternate(sides, { meter, budgetMs: PEER_BUDGET_MS, fused: build === "relaxed" });
   peer.dispose();
   await engine.close();
-  const labels = { work: idOf(work), ours: "@lowbit/nn wasm", peer: PEER, peerVersion: tensorflowVersion };
-  const rest = { peerPrecision: "fp32", threads: 1, build, operations: ours.operations(), agreement } as const;
-  return makeRow({ ...labels, ...rest }, measured, { side: 1 });
+  const labels = { work: idOf(work), ours: "@lowbit/nn wasm", peerPrecision: "fp32", threads: 1, build } as const;
+  const operations = ours.operations();
+  return [
+    makeRow({ ...labels, peer: PEER, peerVersion: tensorflowVersion, operations, agreement }, measured, { side: 1 }),
+    makeRow({ ...labels, peer: JAX_JS, peerVersion: "–", operations }, measured, { reason: JAX_JS_REASON }),
+  ];
 }
 
 /** A step of ours against another of ours: low precision against fp32, or more threads against one. */
@@ -152,7 +159,7 @@ export const trainSuite: Suite = {
       for (const work of chosen) {
         if (work.meetsTensorflow) {
           run.progress(`${idOf(work)} (${build}) against ${PEER}`);
-          rows.push(await compareWithTensorflow(work, build, run));
+          rows.push(...(await compareWithPeers(work, build, run)));
         }
         if (work.precision !== "fp32") {
           const fp32 = { peer: "own fp32", precision: "fp32", threads: 1 };

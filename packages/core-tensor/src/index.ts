@@ -3,7 +3,7 @@ export type { GpuMode } from "./backends/gpu/gpu-mode.js";
 export { JsBackend } from "./backends/js/js-backend.js";
 export type { CreateEngineOptions } from "./engine/create-engine.js";
 export { createEngine, evaluate } from "./engine/create-engine.js";
-export type { Compiled, EngineOptions, HostTensors, Tensors } from "./engine/engine.js";
+export type { Compiled, CompileOptions, EngineOptions, HostTensors, Tensors } from "./engine/engine.js";
 export { Engine } from "./engine/engine.js";
 export type { ExplainedCall, ExplainedProgram, Explanation } from "./engine/explain.js";
 export type { GradientContext, Op, OpDeclaration, OpExample, TensorLike, Values } from "./graph/define-op.js";

@@ -56,7 +56,7 @@ export function timingBackend(inner: Backend, timed: TimedCall[]): Backend {
     allocate: (bytes) => inner.allocate(bytes),
     free: (offset, bytes) => inner.free(offset, bytes),
     write: (offset, bytes) => inner.write(offset, bytes),
-    read: (offset, bytes) => inner.read(offset, bytes),
+    read: (offset, bytes, into) => inner.read(offset, bytes, into),
     load: (program, scratchOffset) => new TimedProgram(inner, program, scratchOffset, timed),
     memoryBytes: () => inner.memoryBytes(),
     close: () => inner.close(),

@@ -40,7 +40,8 @@ export interface Backend {
   /** Gives a place from `allocate` back. */
   free(offset: number, bytes: number): void;
   write(offset: number, bytes: Uint8Array): void;
-  read(offset: number, bytes: number): Uint8Array;
+  /** A copy of these bytes: a new one, or `into`, which is as long. */
+  read(offset: number, bytes: number, into?: Uint8Array): Uint8Array;
   /** Binds a placed program; scratch buffers lie at `scratchOffset` + their own offset. */
   load(program: Program, scratchOffset: number): LoadedProgram;
   /** Bytes of memory held now. */

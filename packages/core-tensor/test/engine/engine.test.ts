@@ -50,6 +50,25 @@ describe.each(["js", "wasm"] as const)("an engine on %s", (backend) => {
     expect(step.explain().compilations).toBe(1);
   });
 
+  it("writes results over those of the call before, for each shape, where it is told so", async () => {
+    const engine = await make(backend);
+    const build = ({ x }: Record<string, Tensor>) => ({ twice: add(x, x), back: x });
+    const [kept, fresh] = [engine.compile(build, { reuseResults: true }), engine.compile(build)];
+    const first = await kept({ x: f32([2], [1, 2]) });
+    const other = await kept({ x: f32([3], [5, 6, 7]) });
+    const second = await kept({ x: f32([2], [3, 4]) });
+    expect(second).toBe(first);
+    expect([first.twice.data, first.back.data, other.twice.data].map((data) => [...data])).toEqual([
+      [6, 8],
+      [3, 4],
+      [10, 12, 14],
+    ]);
+    const owned = await fresh({ x: f32([2], [1, 2]) });
+    await fresh({ x: f32([2], [3, 4]) });
+    expect([...owned.twice.data]).toEqual([2, 4]);
+    expect(kept.explain().programs.map(({ inputs }) => inputs)).toEqual(["x: f32 [2]", "x: f32 [3]"]);
+  });
+
   it("reads every variable as it was before the step: two swap", async () => {
     const engine = await make(backend);
     const [a, b] = [parameter("a", [2], Float32Array.of(1, 2)), parameter("b", [2], Float32Array.of(3, 4))];

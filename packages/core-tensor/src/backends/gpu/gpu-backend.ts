@@ -61,8 +61,8 @@ class GpuBackend implements Backend {
     this.host.write(offset, bytes);
   }
 
-  read(offset: number, bytes: number): Uint8Array {
-    return this.host.read(offset, bytes);
+  read(offset: number, bytes: number, into?: Uint8Array): Uint8Array {
+    return this.host.read(offset, bytes, into);
   }
 
   load(program: Program, scratchOffset: number): LoadedProgram {

@@ -60,8 +60,9 @@ export class JsBackend implements Backend {
     new Uint8Array(this.memory, offset, bytes.length).set(bytes);
   }
 
-  read(offset: number, bytes: number): Uint8Array {
-    return new Uint8Array(this.memory.slice(offset, offset + bytes));
+  read(offset: number, bytes: number, into: Uint8Array = new Uint8Array(bytes)): Uint8Array {
+    into.set(new Uint8Array(this.memory, offset, bytes));
+    return into;
   }
 
   memoryBytes(): number {

@@ -136,13 +136,12 @@ class WasmBackend implements Backend, Host {
   }
 
   write(offset: number, bytes: Uint8Array): void {
-    this.memory.bytes(offset, bytes.length).set(bytes);
+    this.memory.whole.set(bytes, offset);
   }
 
-  read(offset: number, bytes: number): Uint8Array {
-    const copy = new Uint8Array(bytes);
-    copy.set(this.memory.bytes(offset, bytes));
-    return copy;
+  read(offset: number, bytes: number, into: Uint8Array = new Uint8Array(bytes)): Uint8Array {
+    into.set(this.memory.whole.subarray(offset, offset + bytes));
+    return into;
   }
 
   load(program: Program, scratchOffset: number): LoadedProgram {
@@ -170,7 +169,7 @@ class WasmBackend implements Backend, Host {
   async runKernels(segment: Segment & { kind: "kernels" }): Promise<void> {
     if (!this.pool) return this.runAlone(segment);
     const { program, sync, syncBytes } = segment;
-    this.memory.bytes(sync, syncBytes).fill(0);
+    this.memory.whole.fill(0, sync, sync + syncBytes);
     this.running = segment;
     await this.pool.tellAll((thread) => ({
       kind: "run",
@@ -197,7 +196,7 @@ class WasmBackend implements Backend, Host {
   }
 
   private async runAlone({ program }: Segment & { kind: "kernels" }): Promise<void> {
-    this.memory.words(this.state, 2).fill(0);
+    this.memory.whole.fill(0, this.state, this.state + 8);
     while (!this.kernels.runAlone(program, this.state, this.scratch, this.lastYield + LONGEST_BLOCK_MS)) {
       await yieldToEventLoop();
       this.lastYield = performance.now();

@@ -9,16 +9,18 @@ const FIRST_OFFSET = 1024;
 /** Kernels read whole vectors and may look a little past the last value. */
 const SLACK = 256;
 
-/** Free stretches of one WebAssembly.Memory, which grows on demand. Views are made anew for each use: growing detaches them. */
+/** Free stretches of one WebAssembly.Memory, which grows on demand. Views don't outlive a use: growing detaches them. */
 export class WasmMemory {
   readonly memory: WebAssembly.Memory;
   private readonly holes: { offset: number; bytes: number }[] = [];
+  private all: Uint8Array;
 
   constructor(
     readonly isShared: boolean,
     private readonly maxBytes: number,
   ) {
     this.memory = new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES, shared: isShared });
+    this.all = new Uint8Array(this.memory.buffer);
     this.holes.push({ offset: FIRST_OFFSET, bytes: this.byteLength - SLACK - FIRST_OFFSET });
   }
 
@@ -50,8 +52,10 @@ export class WasmMemory {
     if (index > 0) this.join(index - 1);
   }
 
-  bytes(offset: number, bytes: number): Uint8Array {
-    return new Uint8Array(this.memory.buffer, offset, bytes);
+  /** All of it, as it is now. */
+  get whole(): Uint8Array {
+    if (this.all.buffer !== this.memory.buffer) this.all = new Uint8Array(this.memory.buffer);
+    return this.all;
   }
 
   words(offset: number, count: number): Int32Array {

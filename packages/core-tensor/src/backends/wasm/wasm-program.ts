@@ -47,6 +47,8 @@ export class WasmProgram implements LoadedProgram {
   /** What names the packing of a call that lasts, and where that lies once it has a place. */
   private readonly lasting: ReadonlyMap<Call, string>;
   private readonly packed = new Map<string, number>();
+  /** What a step that writes is refused for, where it is not finite. */
+  private readonly watched: readonly Buffer[];
   private hasRunOnce = false;
 
   constructor(
@@ -60,6 +62,7 @@ export class WasmProgram implements LoadedProgram {
       const { kernel, reason } = chooseKernel(call, this.options);
       return { kernel: kernel ? kernel.name(call) : "reference", reason };
     });
+    this.watched = [...program.assignments.map(({ from }) => from), ...program.outputs];
     this.constants = new Set(
       [...program.constants.map(({ buffer }) => buffer), ...program.computedOnce].map(({ offset }) => offset),
     );
@@ -87,13 +90,11 @@ export class WasmProgram implements LoadedProgram {
   }
 
   async commit(): Promise<number> {
-    const { program, host } = this;
-    const watched = [...program.assignments.map(({ from }) => from), ...program.outputs];
-    const bad = watched.findIndex(
-      (buffer) =>
-        buffer.dtype === "f32" && host.kernels.hasNonFinite(this.placeOf(buffer), elementsOf(buffer.shape)) !== 0,
-    );
-    if (bad >= 0) return bad;
+    const { program, host, watched } = this;
+    for (let i = 0; i < watched.length; i++) {
+      const { dtype, shape } = watched[i];
+      if (dtype === "f32" && host.kernels.hasNonFinite(this.placeOf(watched[i]), elementsOf(shape)) !== 0) return i;
+    }
     for (const { from, to } of program.assignments)
       host.kernels.copyBytes(this.placeOf(to), this.placeOf(from), from.bytes);
     return -1;

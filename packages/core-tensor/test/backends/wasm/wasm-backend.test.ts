@@ -39,7 +39,7 @@ describe("memory", () => {
     for (let i = 0; i < 300; i++) {
       const bytes = 1 + ((i * 7919) % 90_000);
       const offset = memory.allocate(bytes);
-      memory.bytes(offset, bytes).fill(i % 251);
+      memory.whole.subarray(offset, offset + bytes).fill(i % 251);
       held.push({ offset, bytes, mark: i % 251 });
       if (i % 3 === 2) {
         const [gone] = held.splice((i * 31) % held.length, 1);
@@ -47,7 +47,7 @@ describe("memory", () => {
       }
     }
     for (const { offset, bytes, mark } of held)
-      expect(memory.bytes(offset, bytes).every((byte) => byte === mark)).toBe(true);
+      expect(memory.whole.subarray(offset, offset + bytes).every((byte) => byte === mark)).toBe(true);
   });
 
   it("refuses what goes beyond the limit and stays usable", () => {
@@ -70,7 +70,7 @@ describe("threads", () => {
     const sync = memory.allocate(256);
     const words = assemble([{ opcode: 9999, chunks: 1, words: [], scratchBytes: 0 }]); // traps in one thread; the others wait for it
     memory.words(program, words.length).set(words);
-    memory.bytes(sync, 256).fill(0);
+    memory.whole.fill(0, sync, sync + 256);
     const callOff = () => Atomics.store(memory.words(sync, 1), 0, 1);
     const pool = await ThreadPool.start(3, module, memory.memory, callOff);
     const run = () => pool.tellAll(() => ({ kind: "run", program, sync, threads: 3, scratch: 0, memoryBytes: 0 }));

@@ -49,7 +49,7 @@ describe("SCALE-Sim's memories", () => {
         compared++;
         if (expected.stallCycles > 0) waiting++;
       }),
-      { numRuns: 200 },
+      { seed: 1, numRuns: 200 },
     );
     expect(compared).toBeGreaterThan(100);
     expect(waiting).toBeGreaterThan(20);

@@ -55,8 +55,8 @@ describe("a text that goes on", () => {
     { vocabulary: 20, hidden: 128 },
   ])("makes no array for a token: $vocabulary tokens, $hidden hidden units", async ({ vocabulary, hidden }) => {
     const { heap, arrays, wasm } = await growthOfToken(vocabulary, hidden);
-    expect(arrays).toBeLessThanOrEqual(0); // those of before may have been freed meanwhile
+    expect(arrays).toBeLessThan(40); // somebody else made one or two; the smallest of ours would be 80 bytes for each token
     expect(wasm).toBe(0);
-    expect(heap).toBeLessThan(20_000); // promises and views; the logits of 5,000 tokens would be 20,000 more
+    expect(heap).toBeLessThan(28_000); // promises and views; the logits of 5,000 tokens would be 20,000 more
   });
 });

@@ -36,7 +36,13 @@ const accessColumns = ["SRAM", "DRAM"].flatMap((level) =>
  * and DRAM's words are spread over the whole layer.
  */
 export function scalesimReports(workload: Workload, machine: SystolicConfiguration): ReadonlyMap<string, string> {
-  const rows = workload.layers.map((layer) => reportLayer(layer, machine));
+  const known = new Map<string, LayerRows>();
+  const rows = workload.layers.map((layer) => {
+    const key = JSON.stringify({ ...layer, name: "" });
+    const found = known.get(key) ?? reportLayer(layer, machine);
+    known.set(key, found);
+    return found;
+  });
   const table = (columns: readonly string[], pick: (row: LayerRows) => readonly number[]): string =>
     [`LayerID, ${columns.join(", ")},`, ...rows.map((row, id) => `${id}, ${pick(row).join(", ")},`), ""].join("\n");
   return new Map([
@@ -53,14 +59,15 @@ interface LayerRows {
 }
 
 function reportLayer(layer: Layer, machine: SystolicConfiguration): LayerRows {
-  const { macs, cyclesBy } = runSystolic(layer, machine);
+  const replay = machine.scalesimCompat ? replayScalesim(layer, machine) : undefined;
+  const { macs, cyclesBy } = runSystolic(layer, machine, replay);
   const cycles = cyclesOf(cyclesBy);
   const products = productsOf(layer, machine.scalesimCompat ? "ceiling" : "floor");
   const mapping = mapProduct(products, machine);
   const shares = systolicShares(layer, machine);
   const sram = sramWords(products, mapping, machine);
-  const use = machine.scalesimCompat
-    ? replayedUse(replayScalesim(layer, machine), layer.groups)
+  const use = replay
+    ? replayedUse(replay, layer.groups)
     : ownUse(cycles, cyclesBy.bandwidth, mapping.steps, fetchedWords(layer, products, mapping, machine), machine);
   const sramCounts = [sram.inputs, sram.weights, sram.outputs];
   const dramRate = ({ start, stop, words }: PortUse): number => (stop < start ? 0 : words / (stop - start + 1));

@@ -49,10 +49,10 @@ describe("SCALE-Sim's memories", () => {
         compared++;
         if (expected.stallCycles > 0) waiting++;
       }),
-      { seed: 1, numRuns: 200 },
+      { seed: 1, numRuns: 120 },
     );
-    expect(compared).toBeGreaterThan(100);
-    expect(waiting).toBeGreaterThan(20);
+    expect(compared).toBeGreaterThan(50);
+    expect(waiting).toBeGreaterThan(4);
   });
 });
 

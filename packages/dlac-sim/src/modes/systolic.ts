@@ -2,12 +2,16 @@ import type { SystolicConfiguration } from "../config/config.js";
 import { peKinds } from "../config/pe-kind.js";
 import type { CyclesBy, LayerRun } from "../layer-report.js";
 import { type Layer, type Products, productsOf } from "../workload/layer.js";
-import { replayScalesim } from "./scalesim/replay.js";
+import { replayScalesim, type ScalesimReplay } from "./scalesim/replay.js";
 import { type Mapping, mapProduct } from "./systolic-mapping.js";
 import { fetchedWords } from "./systolic-traffic.js";
 
-/** Cycles, traffic and use of one layer on a systolic array; groups run one after the other. */
-export function runSystolic(layer: Layer, machine: SystolicConfiguration): LayerRun {
+/**
+ * Cycles, traffic and use of one layer on a systolic array; groups run one after the other.
+ *
+ * @param replay  SCALE-Sim's memories of this layer, where they are known already
+ */
+export function runSystolic(layer: Layer, machine: SystolicConfiguration, replay?: ScalesimReplay): LayerRun {
   const { rows, columns, scalesimCompat } = machine;
   const products = productsOf(layer, scalesimCompat ? "ceiling" : "floor");
   const { groups, macs } = products;
@@ -24,7 +28,7 @@ export function runSystolic(layer: Layer, machine: SystolicConfiguration): Layer
       fill: folds * mapping.overhead,
       drain: 0,
       imbalance: stepCycles - compute,
-      bandwidth: stallCycles(words, unstalled, layer, machine),
+      bandwidth: stallCycles(words, unstalled, layer, machine, replay),
       synchronisation: 0,
     },
     scalesimCompat,
@@ -63,10 +67,11 @@ function stallCycles(
   unstalled: number,
   layer: Layer,
   machine: SystolicConfiguration,
+  replay?: ScalesimReplay,
 ): number {
   if (machine.dramBitsPerCycle === undefined) return 0;
   if (machine.scalesimCompat) {
-    return layer.groups * (replayScalesim(layer, machine).totalCycles + 1) - unstalled;
+    return layer.groups * ((replay ?? replayScalesim(layer, machine)).totalCycles + 1) - unstalled;
   }
   const { wBits, aBits } = bitsOf(layer, machine);
   const mostBits = Math.max(words.inputs * aBits, words.weights * wBits, words.outputs * aBits);

@@ -101,25 +101,33 @@ export function countDistinct({ steps, units, addresses, comesOnce, isPadding }:
 }
 
 /**
- * Calls `visit` for each value in the order in which SCALE-Sim fetches it from DRAM when bandwidth is the user's: fold after fold,
- * streamed operands along the diagonals in which the array asks for them, stationary ones row by row.
+ * An operand's values in the order in which SCALE-Sim fetches them from DRAM when bandwidth is the user's: fold after fold, streamed
+ * operands along the diagonals in which the array asks for them, stationary ones row by row. Padding is left out.
  */
-export function fetchInOrder(stream: OperandStream, visit: (address: number) => void): void {
+export function fetchOrder(stream: OperandStream): Int32Array {
   const { kind, steps, units, width, isPadding } = stream;
-  const folds = Math.ceil(units.length / width);
-  const rows = folds * steps.length;
-  const at = (row: number, column: number): void => {
-    const unit = Math.floor(row / steps.length) * width + column;
-    if (unit >= units.length) return;
-    const address = steps[row % steps.length] + units[unit];
-    if (!isPadding?.(address)) visit(address);
-  };
+  const order = new Int32Array(steps.length * units.length);
+  let count = 0;
+  const rows = Math.ceil(units.length / width) * steps.length; // of all folds, one below the other
   if (kind === "stationary") {
-    for (let row = 0; row < rows; row++) for (let column = 0; column < width; column++) at(row, column);
-    return;
+    for (let row = 0; row < rows; row++) {
+      const unit = Math.floor(row / steps.length) * width;
+      const step = steps[row % steps.length];
+      const end = Math.min(unit + width, units.length);
+      for (let each = unit; each < end; each++) order[count++] = step + units[each];
+    }
+  } else {
+    for (let diagonal = 0; diagonal < rows + width - 1; diagonal++) {
+      const first = Math.min(diagonal, rows - 1);
+      const length = first - Math.max(0, diagonal - width + 1) + 1;
+      let unit = Math.floor(first / steps.length) * width + diagonal - first;
+      let step = first % steps.length;
+      for (let place = 0; place < length; place++) {
+        if (unit < units.length) order[count++] = steps[step] + units[unit];
+        unit++;
+        if (--step < 0) [step, unit] = [steps.length - 1, unit - width];
+      }
+    }
   }
-  for (let diagonal = 0; diagonal < rows + width - 1; diagonal++) {
-    const last = Math.max(0, diagonal - width + 1);
-    for (let row = Math.min(diagonal, rows - 1); row >= last; row--) at(row, diagonal - row);
-  }
+  return isPadding === undefined ? order : order.filter((address) => !isPadding(address));
 }

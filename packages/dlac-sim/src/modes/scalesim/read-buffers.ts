@@ -1,4 +1,4 @@
-import { fetchInOrder, type OperandStream } from "./operand-stream.js";
+import { fetchOrder, type OperandStream } from "./operand-stream.js";
 
 /** What crossed a port to DRAM: first and last cycle, and words. */
 export interface PortUse {
@@ -158,9 +158,9 @@ export function fetchWhole(stream: OperandStream, bufferWords: number, wordsPerC
  * long as it should, as its reference results have it (its issue #130). After SCALE-Sim v2 and v3, memory/read_buffer.py.
  */
 export class FetchingReadBuffer implements ReadBuffer {
-  /** partOf[from[address]] … partOf[from[address + 1] − 1]: the hundredths in which a value comes. */
-  readonly #from: Int32Array;
+  /** The hundredths in which values come: partOf[address], or those from from[address] to before from[address + 1] in it. */
   readonly #partOf: Int32Array;
+  readonly #from: Int32Array | undefined;
   readonly #parts: number;
   readonly #activeParts: number;
   readonly #prefetchParts: number;
@@ -173,22 +173,10 @@ export class FetchingReadBuffer implements ReadBuffer {
 
   constructor(stream: OperandStream, bufferWords: number, wordsPerCycle: number) {
     const plan = fetchPlan(bufferWords, wordsPerCycle);
-    const from = new Int32Array(stream.addresses + 1);
-    let values = 0;
-    fetchInOrder(stream, (address) => {
-      from[address + 1]++;
-      values++;
-    });
-    for (let address = 0; address < stream.addresses; address++) from[address + 1] += from[address];
-    const next = from.slice();
-    const partOf = new Int32Array(values);
-    let place = 0;
-    fetchInOrder(stream, (address) => {
-      partOf[next[address]++] = Math.floor(place++ / plan.partWords);
-    });
-    this.#from = from;
-    this.#partOf = partOf;
-    this.#parts = Math.floor(values / plan.partWords) + 1;
+    const order = fetchOrder(stream);
+    this.#from = stream.comesOnce ? undefined : countBefore(order, stream.addresses);
+    this.#partOf = partsByAddress(order, stream.addresses, plan.partWords, this.#from);
+    this.#parts = Math.floor(order.length / plan.partWords) + 1;
     this.#activeParts = Math.min(plan.activeParts, this.#parts);
     this.#prefetchParts = Math.min(plan.prefetchParts, this.#parts - this.#activeParts);
     this.#prefetchCycles = plan.prefetchCycles;
@@ -208,35 +196,70 @@ export class FetchingReadBuffer implements ReadBuffer {
     last: number,
     cycle: number,
   ): number {
+    const [partOf, from, parts, activeParts] = [this.#partOf, this.#from, this.#parts, this.#activeParts];
     let stall = 0;
     for (let e = first; e <= last; e++) {
-      const turns = this.#turnsUntil(steps[step + direction * e] + units[unit + e]);
-      if (turns === 0) continue;
-      this.#windowStart = (this.#windowStart + turns * this.#prefetchParts) % this.#parts;
-      this.#words += turns * this.#prefetchCycles * this.#wordsPerCycle;
-      for (let turn = 0; turn < turns; turn++) {
-        this.#lastArrival += this.#prefetchCycles + 1;
-        const wait = this.#lastArrival - (cycle + 1 + stall); // a value that is there takes one cycle
-        stall += wait > 0 ? 2 * wait : wait; // SCALE-Sim adds it before it asks whether there is any, and again then
-      }
+      const address = steps[step + direction * e] + units[unit + e];
+      let ahead: number;
+      if (from === undefined) {
+        ahead = partOf[address] - this.#windowStart;
+        if (ahead < 0) ahead += parts;
+      } else ahead = this.#partsAhead(address, from);
+      if (ahead >= activeParts) stall = this.#fetch(ahead, cycle, stall);
     }
     return stall;
   }
 
-  /** How often the halves have to change until a value is in the active one. */
-  #turnsUntil(address: number): number {
-    const end = this.#from[address + 1];
-    let fewest = -1;
-    for (let index = this.#from[address]; index < end; index++) {
+  /** How far ahead of the active half's start a value comes next; 0 for padding, which is never asked for. */
+  #partsAhead(address: number, from: Int32Array): number {
+    const end = from[address + 1];
+    let nearest = from[address] === end ? 0 : this.#parts;
+    for (let index = from[address]; index < end; index++) {
       let ahead = this.#partOf[index] - this.#windowStart;
       if (ahead < 0) ahead += this.#parts;
-      if (ahead < this.#activeParts) return 0;
-      if (fewest < 0 || ahead < fewest) fewest = ahead;
+      if (ahead < nearest) nearest = ahead;
     }
-    return fewest < 0 ? 0 : Math.ceil((fewest - this.#activeParts + 1) / this.#prefetchParts); // padding is never asked for
+    return nearest;
+  }
+
+  /** Changes halves until a part is in the active one. */
+  #fetch(ahead: number, cycle: number, waiting: number): number {
+    const turns = Math.ceil((ahead - this.#activeParts + 1) / this.#prefetchParts);
+    this.#windowStart = (this.#windowStart + turns * this.#prefetchParts) % this.#parts;
+    this.#words += turns * this.#prefetchCycles * this.#wordsPerCycle;
+    let stall = waiting;
+    for (let turn = 0; turn < turns; turn++) {
+      this.#lastArrival += this.#prefetchCycles + 1;
+      const wait = this.#lastArrival - (cycle + 1 + stall); // a value that is there takes one cycle
+      stall += wait > 0 ? 2 * wait : wait; // SCALE-Sim adds it before it asks whether there is any, and again then
+    }
+    return stall;
   }
 
   finish(): PortUse {
     return { start: this.#start, stop: this.#lastArrival, words: this.#words };
   }
+}
+
+/** How many values of `order` have a lower address than each, and how many there are. */
+function countBefore(order: Int32Array, addresses: number): Int32Array {
+  const from = new Int32Array(addresses + 1);
+  for (let place = 0; place < order.length; place++) from[order[place] + 1]++;
+  for (let address = 0; address < addresses; address++) from[address + 1] += from[address];
+  return from;
+}
+
+function partsByAddress(
+  order: Int32Array,
+  addresses: number,
+  partWords: number,
+  from: Int32Array | undefined,
+): Int32Array {
+  const partOf = new Int32Array(from === undefined ? addresses : order.length);
+  const next = from?.slice();
+  for (let place = 0, part = 0, left = partWords; place < order.length; place++) {
+    partOf[next === undefined ? order[place] : next[order[place]]++] = part;
+    if (--left === 0) [part, left] = [part + 1, partWords];
+  }
+  return partOf;
 }

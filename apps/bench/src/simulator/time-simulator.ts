@@ -27,6 +27,13 @@ const works: readonly SimulatorWork[] = [
     repetitions: 15,
   },
   { work: "resnet50-systolic", network: "resnet50", machine: systolicArray, repetitions: 15 },
+  // SCALE-Sim's memories, request by request: 10 words a cycle, 256 kB for each input
+  {
+    work: "resnet18-scalesim-user",
+    network: "resnet18",
+    machine: { ...systolicArray, dramBitsPerCycle: 80 },
+    repetitions: 1,
+  },
 ];
 
 export interface SimulatorRow {

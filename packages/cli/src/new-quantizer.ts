@@ -2,10 +2,27 @@ import { ArgumentError } from "@lowbit/core-tensor";
 import { joinPath, openStorage } from "@lowbit/core-tensor/storage";
 import { version } from "../package.json";
 import { checkOutFolder } from "./out-folder.js";
+import { ownRegistry } from "./plugins.js";
+
+/** What JavaScript or the template itself calls something else. */
+const taken = new Set(
+  [
+    "await break case catch class const continue debugger default delete do else enum eval export extends false finally for",
+    "function if implements import in instanceof interface let new null package private protected public return static super",
+    "switch this throw true try typeof undefined var void while with yield arguments",
+    "clip divide maximum mean multiply square sqrt z assert test plugin scheme uniform widths",
+  ].flatMap((words) => words.split(" ")),
+);
+
+/** my-grid is myGrid in code. */
+function variableOf(name: string): string {
+  const camel = name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+  return taken.has(camel) ? `${camel}Quantizer` : camel;
+}
 
 /** The files of a package that has one quantizer and its scheme, by name. */
 export function quantizerTemplate(name: string): ReadonlyMap<string, string> {
-  const variable = name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+  const variable = variableOf(name);
   const manifest = {
     name: `lowbit-quantizer-${name}`,
     version: "0.1.0",
@@ -162,7 +179,14 @@ npx lowbit train --plugin lowbit-quantizer-${name} --quantizer ${name} --precisi
 
 Name it in \`lowbit.config.json\` of the working folder instead of \`--plugin\`: \`{ "plugins": ["lowbit-quantizer-${name}"] }\`.
 
-\`npm test\` checks it against the contract of quantizers.
+\`npm test\` checks it against the contract of quantizers. To try it before it is published, in another folder:
+
+\`\`\`sh
+npm install lowbit
+npm install --install-links ../lowbit-quantizer-${name}
+\`\`\`
+
+Without \`--install-links\` npm links the folder, which would bring its own copy of lowbit's packages.
 `;
 
 export interface NewQuantizer {
@@ -174,7 +198,7 @@ export interface NewQuantizer {
 /**
  * `lowbit new quantizer NAME`: writes a package that works and passes its tests, to be changed into one's own.
  *
- * @throws {ArgumentError} for a name that is none, or a folder that is not empty
+ * @throws {ArgumentError} for a name that is none, or that lowbit has given away, or a folder that is not empty
  */
 export async function newQuantizer(
   name: string,
@@ -188,6 +212,18 @@ export async function newQuantizer(
     });
   }
   const storage = openStorage();
+  const { quantizers, schemes } = ownRegistry().list();
+  const other = [...quantizers, ...schemes].find((each) => each.name === name);
+  if (other) {
+    throw new ArgumentError(
+      `${other.package ?? "another package"} has a quantizer or a scheme called "${name}" already`,
+      {
+        where: "NAME",
+        want: "a name of its own: one program knows each name once",
+        got: name,
+      },
+    );
+  }
   await checkOutFolder(storage, out);
   const files = quantizerTemplate(name);
   await storage.makeFolder(out);

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { ConfigurationError } from "@lowbit/core-tensor";
 import { type JsonObject, type JsonValue, joinPath, parseJson, type Storage } from "@lowbit/core-tensor/storage";
 import { builtIns, createRegistry, type QuantizerPlugin, type Registry } from "@lowbit/quant";
@@ -15,6 +15,9 @@ const packageName = z
   .regex(/^(@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/, "the bare name of an installed package");
 
 const configSchema = z.strictObject({ $schema: z.string().optional(), plugins: z.array(packageName).default([]) });
+
+/** The quantizers of lowbit alone. */
+export const ownRegistry = (): Registry => createRegistry(builtIns, wrpnPlugin);
 
 /**
  * The quantizers of lowbit, and those of the packages that the user named: in `lowbit.config.json` of the working folder, or by
@@ -72,13 +75,41 @@ async function findPackage(storage: Storage, name: string, folder: string): Prom
   });
 }
 
+const TENSORS = "@lowbit/core-tensor";
+
+/** The package of tensors that code in a file loads, by the place where it really lies; undefined where it finds none. */
+async function tensorsOf(storage: Storage, file: string): Promise<string | undefined> {
+  const require = createRequire(file);
+  for (const place of require.resolve.paths(TENSORS) ?? []) {
+    const manifest = join(place, TENSORS, "package.json");
+    if (await storage.exists(manifest)) return require.resolve(manifest);
+  }
+  return undefined;
+}
+
+/** A plugin that is linked into a folder brings what is installed beside it: its tensors would be none to this program. */
+async function checkOneCopy(storage: Storage, name: string, entry: string): Promise<void> {
+  if (!(await storage.exists(entry))) return; // importing it says so
+  const real = createRequire(entry).resolve(entry);
+  const [ours, theirs] = [await tensorsOf(storage, fileURLToPath(import.meta.url)), await tensorsOf(storage, real)];
+  if (ours === undefined || theirs === undefined || ours === theirs) return;
+  throw new ConfigurationError(`the plugin ${JSON.stringify(name)} brings a copy of ${TENSORS} of its own`, {
+    where: real,
+    want: `the one in ${ours}: as a peer dependency there is one copy`,
+    got: theirs,
+    hint: "npm install --install-links FOLDER copies a package from a folder instead of linking it",
+  });
+}
+
 async function loadPlugin(storage: Storage, name: string, folder: string): Promise<QuantizerPlugin> {
   const installed = await findPackage(storage, name, folder);
   const file = join(installed, "package.json");
   const manifest = parseJson(await storage.read(file, { limit: 2 ** 20 }), { file }) as JsonObject;
+  const entry = join(installed, entryOf(manifest));
+  await checkOneCopy(storage, name, entry);
   let module: { plugin?: unknown };
   try {
-    module = await import(pathToFileURL(join(installed, entryOf(manifest))).href);
+    module = await import(pathToFileURL(entry).href);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
     throw new ConfigurationError(`the plugin ${JSON.stringify(name)} failed to load: ${reason}`, {

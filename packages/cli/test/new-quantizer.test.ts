@@ -27,6 +27,15 @@ describe("new quantizer", () => {
     expect(Object.values(content).join("\n")).not.toMatch(/sigma/i);
   });
 
+  it("gives a name that code can't use another ending, and refuses one that lowbit uses", async () => {
+    const out = join(work, "class");
+    await runJson(["new", "quantizer", "class", "--out", out]);
+    expect(contentOf(out)["quantizer.js"]).toContain("export const classQuantizer = defineQuantizer({");
+    const { code, stderr } = await runLowbit(["new", "quantizer", "lsq", "--out", join(work, "none")]);
+    expect(code).toBe(2);
+    expect(stderr).toContain('@lowbit/quant has a quantizer or a scheme called "lsq" already');
+  });
+
   it.each(["My Grid", "../evil", "", "a--b", "__proto__"])("refuses the name %j, and writes nothing", async (name) => {
     const { code, stderr } = await runLowbit(["new", "quantizer", name, "--out", join(work, "none")]);
     expect(code).toBe(2);

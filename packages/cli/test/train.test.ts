@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { contentOf } from "./folder-content.js";
@@ -281,6 +281,21 @@ describe("a plugin", () => {
     expect(await names(["--plugin", "lowbit-quantizer-thirds"])).toEqual([...own, "thirds"]);
     writeFileSync(join(site, "lowbit.config.json"), JSON.stringify({ plugins: ["lowbit-quantizer-thirds"] }));
     expect(await names([])).toEqual([...own, "thirds"]);
+  });
+
+  it("is refused where it would load another copy of the tensors, as one that npm links from a folder does", async () => {
+    const [author, other] = [folder("author/lowbit-quantizer-thirds"), folder("linked")];
+    const copy = join(author, "node_modules/@lowbit/core-tensor");
+    mkdirSync(copy, { recursive: true });
+    mkdirSync(join(other, "node_modules"), { recursive: true });
+    writeFileSync(join(author, "package.json"), JSON.stringify(manifest));
+    writeFileSync(join(author, "thirds.js"), source);
+    writeFileSync(join(copy, "package.json"), JSON.stringify({ name: "@lowbit/core-tensor" }));
+    symlinkSync(author, join(other, "node_modules/lowbit-quantizer-thirds"));
+    const words = ["list", "schemes", "--plugin", "lowbit-quantizer-thirds"];
+    const { code, stderr } = await runLowbit(words, { cwd: other });
+    expect(code).toBe(78);
+    expect(stderr).toMatch(/brings a copy of @lowbit\/core-tensor of its own[\s\S]*--install-links/);
   });
 
   it.each([

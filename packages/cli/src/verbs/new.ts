@@ -16,6 +16,6 @@ export function addNewVerb(program: Command): void {
       const made = await newQuantizer(name, { out });
       if (json) printJson(made);
       else print(`${made.out}: ${made.files.join(", ")}`);
-      note(`next: cd ${made.out} && npm install && npm test; the guide: docs/guides/write-a-quantizer.md`);
+      note(`next: cd ${made.out} && npm install && npm test; its README.md goes on from there`);
     });
 }

@@ -25,6 +25,7 @@ export {
   ShapeError,
   StorageError,
 } from "./graph/errors.js";
+export { evaluateByReference } from "./graph/evaluate-by-reference.js";
 export { topologicalOrder } from "./graph/order.js";
 export type { RewriteRule } from "./graph/rewrite.js";
 export { rewrite } from "./graph/rewrite.js";

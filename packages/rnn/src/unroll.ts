@@ -49,18 +49,22 @@ export function unroll<State extends RecurrentState>(
   const projected = open.project(reshape(x, { shape: [T * N, inputSize] })); // [T·N, gates · units]
   const width = projected.shape[1];
   const outputs = new Array<Tensor>(T);
+  const show = (kept: State): State => ({ ...kept, hidden: open.show(kept.hidden) });
   let current = open.enter(state);
   for (let step = 0; step < T; step++) {
     const t = reverse ? T - 1 - step : step;
     const now = inLayer(name, () => slice(projected, { begin: [t * N, 0], size: [N, width] }));
     const next = open.step(now, current);
+    outputs[t] = next.hidden;
     const isThere =
       mask && inLayer(name, () => reshape(slice(mask, { begin: [t, 0], size: [1, N] }), { shape: [N, 1] }));
-    current = isThere ? inLayer(name, () => chooseState(cell, isThere, next, current)) : next;
-    outputs[t] = isThere ? inLayer(name, () => multiply(next.hidden, isThere)) : next.hidden;
+    current = isThere ? open.enter(inLayer(name, () => chooseState(cell, isThere, show(next), show(current)))) : next;
   }
-  const all = inLayer(name, () => reshape(concat(outputs, { axis: 0 }), { shape: [T, N, hiddenSize] }));
-  return { outputs: all, state: current };
+  const all = inLayer(name, () => {
+    const shown = reshape(open.show(concat(outputs, { axis: 0 })), { shape: [T, N, hiddenSize] });
+    return mask ? multiply(shown, reshape(mask, { shape: [T, N, 1] })) : shown;
+  });
+  return { outputs: all, state: show(current) };
 }
 
 /** The next state where a sequence has a step, the one before where it has ended; exact, since one of the factors is 0. */

@@ -32,5 +32,8 @@ it.each([
   );
   const want = (await fake({ x })).outputs.data;
   expect((await real({ x })).outputs.data).toEqual(want);
+  const kernels = real.explain().programs[0].calls.map(({ kernel }) => kernel);
+  expect(kernels).toContain("concat-u8"); // steps hand on codes: all their states become levels together
+  expect(kernels).not.toContain("concat-f32");
   expect(Math.max(...Array.from(want as Float32Array, Math.abs))).toBeGreaterThan(0);
 });

@@ -1,4 +1,5 @@
 import {
+  add,
   constantOf,
   createStream,
   type Dtype,
@@ -13,14 +14,10 @@ import {
   type Tensor,
   type Variable,
 } from "@lowbit/core-tensor";
+import type { Context } from "@lowbit/nn";
 import { type BoundEdgeQuantizer, type BoundMatrixQuantizer, noQuantizers } from "../quantization/cell-quantizers.js";
-import {
-  latentMatrix,
-  type Matrix,
-  packedFormat,
-  type StoredMatrixTensors,
-  storedMatrix,
-} from "../quantization/matrix.js";
+import { fieldsOf, levelsOf, packedFormat } from "../quantization/edge-codes.js";
+import { latentMatrix, type Matrix, type StoredMatrixTensors, storedMatrix } from "../quantization/matrix.js";
 import type { CellOptions } from "./recurrent-cell.js";
 
 /** The parameters of one cell while it is made: matrices and biases, as variables or out of a packed network. */
@@ -82,6 +79,22 @@ export class CellParameters {
     const dtype = `p${packedFormat(quantizer).bits}` as Dtype;
     const scale = this.packed(`${path}.scale`, "f32", [[], [shape[0]]]);
     return { weight: this.packed(path, dtype, [[...shape, 1, 1]]), scale };
+  }
+
+  /**
+   * The state as the steps of a packed cell hand it on: its codes, where it has any. Other cells hand on levels, which their gradients flow
+   * through.
+   */
+  handOn(hidden: Tensor): Tensor {
+    const { packed, quantizers = noQuantizers } = this.options;
+    return packed && quantizers.state ? fieldsOf(hidden, quantizers.state) : hidden;
+  }
+
+  /** What `handOn` made, as readers outside want it: levels. In evaluation their zeros have no sign, as codes have none. */
+  show(hidden: Tensor, { training }: Context): Tensor {
+    const { packed, quantizers = noQuantizers } = this.options;
+    const isLevel = !packed && !training && quantizers.state;
+    return isLevel ? add(hidden, 0) : levelsOf(hidden, quantizers.state);
   }
 
   stored(): ReadonlyMap<string, Tensor> {

@@ -1,6 +1,8 @@
-import { ArgumentError, add, inLayer, multiply, sigmoid, subtract, type Tensor, tanh } from "@lowbit/core-tensor";
+import { ArgumentError, add, inLayer, multiply, subtract, type Tensor } from "@lowbit/core-tensor";
 import type { Context } from "@lowbit/nn";
 import { type CellQuantizers, noQuantizers } from "../quantization/cell-quantizers.js";
+import { levelsOf } from "../quantization/edge-codes.js";
+import { gateActivation } from "../quantization/gate-activation.js";
 import { CellParameters, quantizeEdge } from "./cell-parameters.js";
 import { checkSizes } from "./check-sizes.js";
 import { gateColumns } from "./gate-columns.js";
@@ -50,15 +52,18 @@ export function gruCell(options: GruCellOptions): RecurrentCell {
     open: (context) => {
       const [read, gates] = inLayer(name, () => [weight.open(context), recurrence(context)]);
       return {
-        enter: ({ hidden }) => inLayer(name, () => ({ hidden: quantizeEdge(hidden, quantizers.state) })),
+        enter: ({ hidden }) =>
+          inLayer(name, () => ({ hidden: parameters.handOn(quantizeEdge(hidden, quantizers.state)) })),
         project: (x) => inLayer(name, () => add(read(quantizeEdge(x, quantizers.input)), bias)),
         step: (projected, { hidden }) =>
           inLayer(name, () => {
             const { z, candidate } = gates(projected, hidden);
             // n + z · (h − n) is (1 − z) · n + z · h with a product less
-            const next = add(candidate, multiply(z, subtract(hidden, candidate)));
-            return { hidden: quantizeEdge(next, quantizers.state) };
+            const before = levelsOf(hidden, quantizers.state);
+            const next = add(candidate, multiply(z, subtract(before, candidate)));
+            return { hidden: parameters.handOn(quantizeEdge(next, quantizers.state)) };
           }),
+        show: (hidden) => inLayer(name, () => parameters.show(hidden, context)),
       };
     },
   };
@@ -73,12 +78,12 @@ function resetAfter(parameters: CellParameters, hiddenSize: number, quantizers: 
   const recurrentBias = parameters.vector("recurrentBias", [0]);
   return (context) => {
     const recall = recurrent.open(context);
+    const { updateAndReset, squash } = openGates(hiddenSize, quantizers, context);
     return (projected, hidden) => {
       const recalled = recall(hidden);
-      const { z, r } = updateAndReset(projected, gateColumns(recalled, 0, 2, hiddenSize), hiddenSize, quantizers);
+      const { z, r } = updateAndReset(projected, gateColumns(recalled, 0, 2, hiddenSize));
       const memory = add(gateColumns(recalled, 2, 3, hiddenSize), recurrentBias);
-      const candidate = tanh(add(gateColumns(projected, 2, 3, hiddenSize), multiply(r, memory)));
-      return { z, candidate: quantizeEdge(candidate, quantizers.tanhGate) };
+      return { z, candidate: squash(add(gateColumns(projected, 2, 3, hiddenSize), multiply(r, memory))) };
     };
   };
 }
@@ -88,17 +93,20 @@ function resetBefore(parameters: CellParameters, hiddenSize: number, quantizers:
   const recurrentCandidate = parameters.matrix("recurrentCandidate", [hiddenSize, hiddenSize], "recurrent");
   return (context) => {
     const [recall, recallCandidate] = [recurrent.open(context), recurrentCandidate.open(context)];
+    const { updateAndReset, squash } = openGates(hiddenSize, quantizers, context);
     return (projected, hidden) => {
-      const { z, r } = updateAndReset(projected, recall(hidden), hiddenSize, quantizers);
-      const memory = recallCandidate(quantizeEdge(multiply(r, hidden), quantizers.state));
-      const candidate = tanh(add(gateColumns(projected, 2, 3, hiddenSize), memory));
-      return { z, candidate: quantizeEdge(candidate, quantizers.tanhGate) };
+      const { z, r } = updateAndReset(projected, recall(hidden));
+      const memory = recallCandidate(quantizeEdge(multiply(r, levelsOf(hidden, quantizers.state)), quantizers.state));
+      return { z, candidate: squash(add(gateColumns(projected, 2, 3, hiddenSize), memory)) };
     };
   };
 }
 
-function updateAndReset(projected: Tensor, recalled: Tensor, hiddenSize: number, quantizers: CellQuantizers) {
-  const sums = add(gateColumns(projected, 0, 2, hiddenSize), recalled);
-  const both = quantizeEdge(sigmoid(sums), quantizers.sigmoidGate);
-  return { z: gateColumns(both, 0, 1, hiddenSize), r: gateColumns(both, 1, 2, hiddenSize) };
+function openGates(hiddenSize: number, quantizers: CellQuantizers, { training }: Context) {
+  const toGate = gateActivation("sigmoid", quantizers.sigmoidGate, training);
+  const updateAndReset = (projected: Tensor, recalled: Tensor) => {
+    const both = toGate(add(gateColumns(projected, 0, 2, hiddenSize), recalled));
+    return { z: gateColumns(both, 0, 1, hiddenSize), r: gateColumns(both, 1, 2, hiddenSize) };
+  };
+  return { updateAndReset, squash: gateActivation("tanh", quantizers.tanhGate, training) };
 }

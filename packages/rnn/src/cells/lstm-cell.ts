@@ -1,5 +1,6 @@
-import { add, inLayer, multiply, sigmoid, slice, type Tensor, tanh } from "@lowbit/core-tensor";
+import { add, inLayer, multiply, slice, type Tensor } from "@lowbit/core-tensor";
 import { noQuantizers } from "../quantization/cell-quantizers.js";
+import { gateActivation } from "../quantization/gate-activation.js";
 import { CellParameters, quantizeEdge } from "./cell-parameters.js";
 import { checkSizes } from "./check-sizes.js";
 import { gateColumns } from "./gate-columns.js";
@@ -50,7 +51,6 @@ export function lstmCell(options: LstmCellOptions): RecurrentCell<LstmState> {
     projectionSize === undefined
       ? undefined
       : parameters.matrix("projection", [projectionSize, hiddenSize], "recurrent");
-  const toGate = (x: Tensor) => quantizeEdge(sigmoid(x), quantizers.sigmoidGate);
   return {
     name,
     inputSize,
@@ -64,6 +64,8 @@ export function lstmCell(options: LstmCellOptions): RecurrentCell<LstmState> {
         recurrent.open(context),
         projection?.open(context),
       ]);
+      const toGate = gateActivation("sigmoid", quantizers.sigmoidGate, context.training);
+      const squash = gateActivation("tanh", quantizers.tanhGate, context.training);
       /** i, o and f of one step; o waits for the cell where it sees it. */
       const openGates = (sums: Tensor, cell: Tensor) => {
         const column = (gate: number) => gateColumns(sums, gate, gate + 1, hiddenSize);
@@ -81,7 +83,7 @@ export function lstmCell(options: LstmCellOptions): RecurrentCell<LstmState> {
       return {
         enter: ({ hidden, cell }) =>
           inLayer(name, () => ({
-            hidden: quantizeEdge(hidden, quantizers.state),
+            hidden: parameters.handOn(quantizeEdge(hidden, quantizers.state)),
             cell: quantizeEdge(cell, quantizers.cell),
           })),
         project: (x) => inLayer(name, () => add(read(quantizeEdge(x, quantizers.input)), bias)),
@@ -89,14 +91,13 @@ export function lstmCell(options: LstmCellOptions): RecurrentCell<LstmState> {
           inLayer(name, () => {
             const sums = add(projected, recall(hidden));
             const { i, f, o } = openGates(sums, cell);
-            const candidate = quantizeEdge(tanh(gateColumns(sums, 3, 4, hiddenSize)), quantizers.tanhGate);
+            const candidate = squash(gateColumns(sums, 3, 4, hiddenSize));
             const next = quantizeEdge(add(multiply(f, cell), multiply(i, candidate)), quantizers.cell);
-            const shown = quantizeEdge(
-              multiply(o(next), quantizeEdge(tanh(next), quantizers.tanhGate)),
-              quantizers.state,
-            );
-            return { hidden: project ? quantizeEdge(project(shown), quantizers.state) : shown, cell: next };
+            const shown = parameters.handOn(quantizeEdge(multiply(o(next), squash(next)), quantizers.state));
+            const last = project ? parameters.handOn(quantizeEdge(project(shown), quantizers.state)) : shown;
+            return { hidden: last, cell: next };
           }),
+        show: (hidden) => inLayer(name, () => parameters.show(hidden, context)),
       };
     },
   };

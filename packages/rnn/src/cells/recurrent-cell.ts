@@ -32,8 +32,10 @@ export interface OpenCell<State extends RecurrentState = RecurrentState> {
   enter(state: State): State;
   /** x [M, inputSize] → [M, gates · units], bias included; M counts steps and sequences together. */
   project(x: Tensor): Tensor;
-  /** One step: projected [N, gates · units] and the state before it → the state after it. */
+  /** One step: projected [N, gates · units] and the state before it → the state after it. Between steps a packed cell keeps codes. */
   step(projected: Tensor, state: State): State;
+  /** A hidden state between steps, or those of many steps, [M, hiddenSize], as readers outside want it: f32. */
+  show(hidden: Tensor): Tensor;
 }
 
 export interface CellOptions {

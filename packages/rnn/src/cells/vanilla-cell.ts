@@ -1,5 +1,6 @@
-import { ArgumentError, add, inLayer, relu, tanh } from "@lowbit/core-tensor";
-import { noQuantizers } from "../quantization/cell-quantizers.js";
+import { ArgumentError, add, inLayer, relu, type Tensor } from "@lowbit/core-tensor";
+import { type BoundEdgeQuantizer, noQuantizers } from "../quantization/cell-quantizers.js";
+import { gateActivation } from "../quantization/gate-activation.js";
 import { CellParameters, quantizeEdge } from "./cell-parameters.js";
 import { checkSizes } from "./check-sizes.js";
 import type { CellOptions, RecurrentCell } from "./recurrent-cell.js";
@@ -9,9 +10,13 @@ export interface VanillaCellOptions extends CellOptions {
   readonly activation?: "tanh" | "relu";
 }
 
-const activations = new Map([
-  ["tanh", tanh],
-  ["relu", relu],
+/** The activation on the grid of the state. */
+const activations = new Map<
+  string,
+  (state: BoundEdgeQuantizer | undefined, training: boolean) => (x: Tensor) => Tensor
+>([
+  ["tanh", (state, training) => gateActivation("tanh", state, training)],
+  ["relu", (state) => (x) => quantizeEdge(relu(x), state)],
 ]);
 
 /**
@@ -25,8 +30,8 @@ const activations = new Map([
 export function vanillaCell(options: VanillaCellOptions): RecurrentCell {
   const { name, inputSize, hiddenSize, activation = "tanh", quantizers = noQuantizers } = options;
   checkSizes(name, { inputSize, hiddenSize });
-  const activate = activations.get(activation);
-  if (!activate) {
+  const openActivation = activations.get(activation);
+  if (!openActivation) {
     throw new ArgumentError(`a recurrent cell can't have activation "${activation}"`, {
       layer: name,
       want: '"tanh" or "relu"',
@@ -46,13 +51,16 @@ export function vanillaCell(options: VanillaCellOptions): RecurrentCell {
     stored: () => parameters.stored(),
     open: (context) => {
       const [read, recall] = inLayer(name, () => [weight.open(context), recurrent.open(context)]);
+      const activate = openActivation(quantizers.state, context.training);
       return {
-        enter: ({ hidden }) => inLayer(name, () => ({ hidden: quantizeEdge(hidden, quantizers.state) })),
+        enter: ({ hidden }) =>
+          inLayer(name, () => ({ hidden: parameters.handOn(quantizeEdge(hidden, quantizers.state)) })),
         project: (x) => inLayer(name, () => add(read(quantizeEdge(x, quantizers.input)), bias)),
         step: (projected, { hidden }) =>
           inLayer(name, () => ({
-            hidden: quantizeEdge(activate(add(projected, recall(hidden))), quantizers.state),
+            hidden: parameters.handOn(activate(add(projected, recall(hidden)))),
           })),
+        show: (hidden) => inLayer(name, () => parameters.show(hidden, context)),
       };
     },
   };

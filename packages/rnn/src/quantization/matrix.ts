@@ -2,7 +2,6 @@ import {
   ArgumentError,
   accumulatorBound,
   add,
-  type CodeFormat,
   cast,
   constantOf,
   conv2dCodes,
@@ -24,10 +23,11 @@ import {
   type Variable,
 } from "@lowbit/core-tensor";
 import type { Context } from "@lowbit/nn";
-import { type BoundQuantizer, bindLearnedOfWeight, formatOf, weightCodes } from "@lowbit/quant";
+import { type BoundQuantizer, bindLearnedOfWeight, weightCodes } from "@lowbit/quant";
 import type { BoundEdgeQuantizer, BoundMatrixQuantizer } from "./cell-quantizers.js";
+import { fieldsOf, levelsOf, packedFormat } from "./edge-codes.js";
 
-/** x [M, K] → x · Wᵀ [M, N]. Where the edge into it is quantized, x holds levels of its quantizer. */
+/** x [M, K] → x · Wᵀ [M, N]. Where the edge into it is quantized, x holds levels of its quantizer, or those as codes: edge-codes.ts. */
 export type Product = (x: Tensor) => Tensor;
 
 /** The tensors that a matrix is stored as, by what follows its name: "" the matrix or its codes, ".scale" theirs. */
@@ -108,7 +108,7 @@ export function storedMatrix({ name, quantizer, edge }: MatrixOptions, tensors: 
     variables: [],
     open: ({ training }) => {
       if (training) throw new ArgumentError("a packed network can't be trained", { layer: name });
-      if (!quantizer || !scale) return (x) => matmul(x, weight, { transposeB: true });
+      if (!quantizer || !scale) return (x) => matmul(levelsOf(x, edge), weight, { transposeB: true });
       if (edge) return packedProduct({ codes: weight, scale }, quantizer, edge);
       const codes = reshape(unpackCodes(weight, { format: packedFormat(quantizer) }), {
         shape: weight.shape.slice(0, 2),
@@ -154,9 +154,6 @@ function levelProduct({ codes, scale }: Codes): Product {
   return (x) => matmul(x, levels, { transposeB: true });
 }
 
-/** The format in which a quantizer's codes are packed. */
-export const packedFormat = ({ quantizer, options }: BoundQuantizer): CodeFormat => formatOf(quantizer.codes(options));
-
 /** Sums of integers are exact in float32 up to here, whatever their order. */
 const EXACT_IN_F32 = 2 ** 24;
 
@@ -173,13 +170,10 @@ function codeProduct({ codes, scale }: Codes, quantizer: BoundQuantizer, edge: B
 /** The same over packed codes [N, K, 1, 1]: bytes times packed words, summed in int32. */
 function packedProduct({ codes, scale }: Codes, quantizer: BoundQuantizer, edge: BoundEdgeQuantizer): Product {
   const formats = { x: packedFormat(edge), w: packedFormat(quantizer) };
-  const { offset, step } = formats.x;
   const [N, K] = codes.shape;
   const factor = multiply(scale, edge.scale);
   return (x) => {
-    const integers = edge.quantizer.toCodes(x, edge.options);
-    const fields = cast(multiply(subtract(integers, offset), 1 / step), { dtype: "u8" });
-    const sums = conv2dCodes(reshape(fields, { shape: [-1, K, 1, 1] }), codes, formats);
+    const sums = conv2dCodes(reshape(fieldsOf(x, edge), { shape: [-1, K, 1, 1] }), codes, formats);
     return multiply(cast(reshape(sums, { shape: [-1, N] }), { dtype: "f32" }), factor);
   };
 }

@@ -21,12 +21,13 @@ export function stridedCopy(args: usize, chunk: i32): void {
       to += index * <usize>load<i32>(entry, 8) * bytes;
       rest /= size;
     }
-    if (bytes == 1) for (let i = 0; i < count; i++, from += fromStep, to += toStep) store<u8>(to, load<u8>(from));
-    else if (fromStep == 4 && toStep == 4) {
-      let i = 0;
-      for (; i + 4 <= count; i += 4, from += 16, to += 16) v128.store(to, v128.load(from));
-      for (; i < count; i++, from += 4, to += 4) store<u32>(to, load<u32>(from));
-    } else for (let i = 0; i < count; i++, from += fromStep, to += toStep) store<u32>(to, load<u32>(from));
+    if (fromStep == bytes && toStep == bytes) {
+      let left = <usize>count * bytes;
+      for (; left >= 16; left -= 16, from += 16, to += 16) v128.store(to, v128.load(from));
+      for (; left >= 4; left -= 4, from += 4, to += 4) store<u32>(to, load<u32>(from));
+      for (; left > 0; left--, from++, to++) store<u8>(to, load<u8>(from));
+    } else if (bytes == 1) for (let i = 0; i < count; i++, from += fromStep, to += toStep) store<u8>(to, load<u8>(from));
+    else for (let i = 0; i < count; i++, from += fromStep, to += toStep) store<u32>(to, load<u32>(from));
   }
 }
 

@@ -89,5 +89,5 @@ it("takes the cycles that walking each lane's positions one by one takes, and lo
       expect(cyclesOf(run.cyclesBy)).toBe(expected);
       expect(run.executedMacs).toBe(steps.reduce((sum, { executed }) => sum + executed, 0));
     }),
-    { numRuns: 60 },
+    { seed: 1, numRuns: 60 },
   ));

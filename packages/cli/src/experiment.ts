@@ -127,15 +127,22 @@ export function resolveField<Result>(source: ExperimentSource, field: string, re
   }
 }
 
-/** Runs what reads the whole of an experiment; what it refuses of a file is told with the file's name before the place in it. */
+/**
+ * Runs what reads the whole of an experiment; what it refuses is told with the option or the field that it is about, and of a file with
+ * the file's name before the place in it.
+ */
 export async function inSource<Result>(source: ExperimentSource, work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
   } catch (error) {
-    if (source.kind === "options" || !(error instanceof ConfigurationError)) throw error;
+    if (!(error instanceof ConfigurationError)) throw error;
+    const { where, want, got, hint } = error;
+    const isField = where !== undefined && Object.hasOwn(experimentSchema.shape, where);
+    if (source.kind === "options" && !isField) throw error;
     const [headline] = error.message.split("\n");
-    const where = error.where === undefined ? source.file : `${source.file}, ${error.where}`;
-    throw new ConfigurationError(headline, { where, want: error.want, got: error.got, hint: error.hint, cause: error });
+    const inFile = source.kind === "file" ? [source.file, where].filter((each) => each !== undefined).join(", ") : "";
+    const place = isField ? placeOf(source, where) : inFile;
+    throw new ConfigurationError(headline, { where: place, want, got, hint, cause: error });
   }
 }
 

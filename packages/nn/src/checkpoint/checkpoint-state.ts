@@ -149,6 +149,9 @@ export function parseState(state: JsonValue, folder: string): CheckpointState {
       schedule: readNamed(fields.fields("schedule")),
       epochs: fields.whole("epochs"),
       stepsPerEpoch: fields.whole("stepsPerEpoch"),
+      ...(!fields.isNull("frozenBatchNormEpochs") && {
+        frozenBatchNormEpochs: fields.whole("frozenBatchNormEpochs"),
+      }),
     },
     engine: { backend: engine.text("backend"), build: engine.text("build") },
     progress,

@@ -38,6 +38,7 @@ interface RunOptions {
   readonly learningRate?: number;
   readonly adam?: AdamOptions;
   readonly plateau?: boolean;
+  readonly frozenBatchNormEpochs?: number;
   readonly faults?: FaultPlan;
   readonly resume?: boolean;
   readonly stopAt?: number;
@@ -62,6 +63,7 @@ async function run(disk: Disk, options: RunOptions = {}): Promise<TrainingOutcom
       loader: blobLoader({ images: 10, shape: [1, 4, 4], classes: 3, batch: 4 }),
       evaluate: blobLoader({ images: 7, shape: [1, 4, 4], classes: 3, batch: 4, seed: 2 }),
       epochs,
+      frozenBatchNormEpochs: options.frozenBatchNormEpochs,
       optimiser: options.adam ? adamW(options.adam) : sgd({ momentum: 0.9, nesterov: true, weightDecay: 1e-3 }),
       schedule: options.plateau
         ? plateauSchedule({ learningRate, patience: 0, threshold: 0.9 })
@@ -107,6 +109,7 @@ describe("resuming", () => {
   it.each([
     ["mlp, sgd with momentum", {}],
     ["a CNN with batch norm, AdamW", { model: "simple-cnn", adam: {} }],
+    ["batch norm frozen in the last epoch", { model: "simple-cnn", frozenBatchNormEpochs: 1 }],
     ["a schedule that listens", { plateau: true }],
   ] as [string, RunOptions][])(
     "%s: stopped after any step, ends bit for bit like a run that was not",
@@ -230,6 +233,7 @@ describe("resuming", () => {
     [{ model: "simple-cnn" }, /model\.name was "mlp" and is "simple-cnn"/],
     [{ width: 0.2 }, /model\.width was 0\.1 and is 0\.2/],
     [{ epochs: 3 }, /epochs was 2 and is 3/],
+    [{ frozenBatchNormEpochs: 1 }, /frozenBatchNormEpochs was absent and is 1/],
     [{ learningRate: 0.1 }, /schedule\.learningRate was 0\.05 and is 0\.1/],
     [{ adam: {} }, /optimiser\.name was "sgd" and is "adamw"/],
   ] as [RunOptions, RegExp][])("refuses a run that is another: %j", async (change, message) => {

@@ -23,6 +23,22 @@ function evens<T>(a: v128, b: v128): v128 {
   return v128.shuffle<u8>(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
 }
 
+/** The others. */
+// @ts-ignore: decorator
+@inline
+function odds<T>(a: v128, b: v128): v128 {
+  if (isFloat<T>()) return v128.shuffle<f32>(a, b, 1, 3, 5, 7);
+  return v128.shuffle<u8>(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+}
+
+/** The largest of each column in three rows: the windows of most networks. */
+function largestOfThree<T>(to: usize, from: usize, rowBytes: i32): void {
+  const second = from + <usize>rowBytes, third = second + <usize>rowBytes;
+  for (let i: usize = 0, end = <usize>rowBytes; i < end; i += 16) {
+    v128.store(to + i, largerOf<T>(largerOf<T>(v128.load(from + i), v128.load(second + i)), v128.load(third + i)));
+  }
+}
+
 /**
  * The largest of each column first, a row of W vectors wide in scratch with what padding counts as (the lowest value) on either side;
  * then the largest of S neighbours, whole vectors for strides 1 and 2. Floor: reading x once.
@@ -41,14 +57,22 @@ export function maxPool<T extends number>(args: usize, chunk: i32, scratch: usiz
     const from = <usize>load<u32>(args) + <usize>(plane * size) * <usize>(H * W);
     for (let i = 0; i < Ho; i++) {
       const top = max(i * strideH - padTop, 0), bottom = min(i * strideH - padTop + R, H);
-      for (let w = 0; w < W; w += lanes) {
-        let best = lowest;
-        for (let h = top; h < bottom; h++) best = largerOf<T>(best, v128.load(from + <usize>((h * W + w) * size)));
-        v128.store(columns + <usize>(w * size), best);
+      if (bottom - top == 3) largestOfThree<T>(columns, from + <usize>(top * W * size), W * size);
+      else {
+        for (let w = 0; w < W; w += lanes) {
+          let best = lowest;
+          for (let h = top; h < bottom; h++) best = largerOf<T>(best, v128.load(from + <usize>((h * W + w) * size)));
+          v128.store(columns + <usize>(w * size), best);
+        }
       }
       for (let at = columns + <usize>(W * size); at < end; at += 16) v128.store(at, lowest);
       let j = 0;
-      if (strideW <= 2) {
+      if (strideW == 2 && S == 3) {
+        for (let at = scratch; j + lanes <= Wo; j += lanes, to += 16, at += 32) {
+          const low = v128.load(at), high = v128.load(at, 16), next = evens<T>(v128.load(at + <usize>(2 * size)), v128.load(at + <usize>(2 * size), 16));
+          v128.store(to, largerOf<T>(largerOf<T>(evens<T>(low, high), odds<T>(low, high)), next));
+        }
+      } else if (strideW <= 2) {
         for (; j + lanes <= Wo; j += lanes, to += 16) {
           let at = scratch + <usize>(j * strideW * size), best = lowest;
           for (let s = 0; s < S; s++, at += <usize>size) {

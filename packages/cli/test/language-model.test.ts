@@ -105,7 +105,7 @@ describe("mistakes", () => {
     [
       ["train", "--model", "resnet8", "--data", `text:${path("sea.txt")}`, "--out", path("x")],
       2,
-      /there is no data set/,
+      /there is no data set of images[\s\S]*--model lstm/,
     ],
     [[...train, "--model", "lstm", "--augment", "flip", "--out", path("x")], 2, /no field "augment"/],
     [

@@ -7,6 +7,13 @@ import { readFashionMnistMini } from "./fashion-mnist-mini.js";
 import { idxFolderSource, readIdxDataset } from "./idx-folder.js";
 import { readImageFolder } from "./image-folder.js";
 import { nearestName } from "./nearest-name.js";
+import { spamAssassin, textPackages } from "./text/text-packages.js";
+
+/** Names that openText and openLabelledText know. */
+const TEXT_KINDS: ReadonlySet<string> = new Set([
+  ...["text", "labelled-text", spamAssassin.name],
+  ...textPackages.map(({ name }) => name),
+]);
 
 /** One kind of data set that a name can mean. */
 export interface DatasetKind {
@@ -95,6 +102,12 @@ export function resolveDataset(name: string): DatasetReference {
     });
   };
   if (kind === undefined) {
+    if (TEXT_KINDS.has(kindName)) {
+      return refuse(
+        `there is no data set of images ${JSON.stringify(name)}`,
+        "texts are read by recurrent networks: --model lstm, gru or vanilla",
+      );
+    }
     const near = nearestName(
       kindName,
       KINDS.map((known) => known.name),

@@ -19,6 +19,8 @@ describe("resolveDataset", () => {
     ["cifar-10:x", /did you mean cifar10\?/],
     ["", /there is no data set ""\n/],
     ["__proto__", /there is no data set/],
+    ["spam-assassin", /no data set of images "spam-assassin"[\s\S]*--model lstm, gru or vanilla/],
+    ["text:novel.txt", /no data set of images "text:novel.txt"[\s\S]*--model lstm/],
     ["fashion-mnist-mini:x", /takes no folder/],
     ["cifar10", /cifar10 needs a folder[\s\S]*cifar10:FOLDER/],
     ["cifar10:", /cifar10 needs a folder/],

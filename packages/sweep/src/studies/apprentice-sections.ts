@@ -70,7 +70,7 @@ function teacherTime(finished: readonly FinishedTrial[]): Section {
   return {
     heading: "The teacher's time",
     text: [
-      "Seconds in which a frozen teacher computed logits. Trials of one seed see the same images, so the first one to need an epoch's logits computes them for all.",
+      "Seconds in which a frozen teacher computed logits, by the wall clock: other programs on the machine count. Trials of one seed see the same images, so the first one to need an epoch's logits computes them for all.",
     ],
     table: { columns: ["cache", "trials", "seconds"], rows },
   };

@@ -1,7 +1,7 @@
 import {
   ConfigurationError,
   constantOf,
-  createEngine,
+  evaluateByReference,
   type HostTensor,
   multiply,
   type Tensor,
@@ -40,28 +40,24 @@ export async function checkFoldable(
       want: "a layer with quantized weights and batch norm right behind it",
     });
   }
-  const engine = await createEngine({ backend: "js" });
-  try {
-    for (const { layer, quantizer, options } of folded) {
-      const values = await read(layer.weight);
-      const first = Object.entries(firstLearned(quantizer, options, values));
-      const learned = Object.fromEntries(first.map(([name, value]) => [name, constantOf(value)]));
-      const levelsOf = (w: Tensor) => weightCodes({ quantizer, options, learned, gain: 1 }, w).levels;
-      const w = constantOf(values);
-      const [levels, ofDoubled] = await engine.evaluate([levelsOf(w), levelsOf(multiply(w, 2))]);
-      if (levels.data.every((level, i) => ofDoubled.data[i] === 2 * level)) continue;
-      throw new ConfigurationError(
-        `batch norm can't be folded into the weights of layer "${layer.name}": the levels of ${quantizer.name} are made once or have a fixed size`,
-        {
-          where: "foldBatchNorm",
-          layer: layer.name,
-          want: "a quantizer whose levels follow the weights, as those of uniform, twn and bwn do without a weightObserver",
-          got: quantizer.name,
-          hint: "freeze batch norm instead",
-        },
-      );
-    }
-  } finally {
-    await engine.close();
+  for (const { layer, quantizer, options } of folded) {
+    const values = await read(layer.weight);
+    const first = Object.entries(firstLearned(quantizer, options, values));
+    const learned = Object.fromEntries(first.map(([name, value]) => [name, constantOf(value)]));
+    const levelsOf = (w: Tensor) =>
+      evaluateByReference(weightCodes({ quantizer, options, learned, gain: 1 }, w).levels).data;
+    const w = constantOf(values);
+    const [levels, ofDoubled] = [levelsOf(w), levelsOf(multiply(w, 2))];
+    if (levels.every((level, i) => ofDoubled[i] === 2 * level)) continue;
+    throw new ConfigurationError(
+      `batch norm can't be folded into the weights of layer "${layer.name}": the levels of ${quantizer.name} are made once or have a fixed size`,
+      {
+        where: "foldBatchNorm",
+        layer: layer.name,
+        want: "a quantizer whose levels follow the weights, as those of uniform, twn and bwn do without a weightObserver",
+        got: quantizer.name,
+        hint: "freeze batch norm instead",
+      },
+    );
   }
 }

@@ -7,10 +7,10 @@ import type { Tensor } from "./tensor.js";
  * Computes a small graph here and now, by the references of its operations: for tables and bounds that a layer works out of formulas while
  * it builds. Values are float32, each operation rounds once.
  *
- * @param inputs  the values of its inputs
+ * @param inputs  the values of its inputs, where it has any
  * @throws {GraphError} for a variable, whose value an engine holds; for an input without values, and packed codes
  */
-export function evaluateByReference(tensor: Tensor, inputs: ReadonlyMap<Tensor, HostArray>): HostTensor {
+export function evaluateByReference(tensor: Tensor, inputs: ReadonlyMap<Tensor, HostArray> = new Map()): HostTensor {
   const known = new Map<Tensor, HostTensor>();
   const visit = (node: Tensor): HostTensor => {
     const value = known.get(node) ?? compute(node, () => node.inputs.map(visit), inputs.get(node));
